@@ -1,0 +1,47 @@
+/**
+ * The mutable side of a lane's ledger. Whoever moves a recording calls one of these in the same synchronous step.
+ * `recorded` of series is counted in their cells (one field on a hot line of cache) and added up by the lane.
+ */
+import type { DropReason, Ledger, RefuseReason } from "../Ledger.js"
+import type { Measurement } from "./measurement.js"
+
+export class Account {
+  /** Points, and series that have been forgotten. */
+  recorded = 0
+  delivered = 0
+  retried = 0
+  ambiguous = 0
+  sentMeasurements = 0
+  sentBytes = 0
+  sentWrites = 0
+  readonly dropped = new Map<DropReason, number>()
+  readonly refused = new Map<RefuseReason, number>()
+
+  drop(reason: DropReason, weight: number): void {
+    if (weight > 0) this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + weight)
+  }
+
+  refuse(reason: RefuseReason): void {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1)
+  }
+
+  /** `recordedInSeries` and `buffered` are found by walking. */
+  snapshot(recordedInSeries: number, buffered: Ledger["buffered"]): Ledger {
+    return {
+      recorded: this.recorded + recordedInSeries,
+      delivered: this.delivered,
+      dropped: Object.fromEntries(this.dropped),
+      buffered,
+      refused: Object.fromEntries(this.refused),
+      retried: this.retried,
+      ambiguous: this.ambiguous,
+      sent: { measurements: this.sentMeasurements, bytes: this.sentBytes, writes: this.sentWrites }
+    }
+  }
+}
+
+export const weightOf = (measurements: ReadonlyArray<Measurement>): number => {
+  let weight = 0
+  for (let i = 0; i < measurements.length; i++) weight += measurements[i]!.weight
+  return weight
+}

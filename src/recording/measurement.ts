@@ -1,0 +1,90 @@
+/**
+ * What a lane hands to its sink: sealed windows of series, and points. Plain data, shared by recording, delivery and the
+ * wire encoders, so that none of them depends on another.
+ */
+import type { Histogram } from "./histogram.js"
+
+export type Kind = "counter" | "gauge" | "timer" | "distribution"
+
+/** `float` unless the instrument says otherwise; an `int` instrument refuses fractions, so a wire type never depends on a value. */
+export type ValueType = "float" | "int"
+
+/** A signed 64-bit integer field, for wires that tell integers from floats. */
+export class Int {
+  readonly _tag = "int"
+  constructor(readonly value: number | bigint) {}
+}
+
+/** An unsigned 64-bit integer field. */
+export class UInt {
+  readonly _tag = "uint"
+  constructor(readonly value: number | bigint) {}
+}
+
+/** A `number` is a float, a `bigint` a signed 64-bit integer. */
+export type FieldValue = number | bigint | boolean | string | Int | UInt
+
+export type Tag = readonly [key: string, value: string]
+
+/** One instrument (or point name) with one set of tag values, as one lane knows it after its views. */
+export interface Series {
+  readonly name: string
+  /** Sorted by key in UTF-16 order, keys unique. */
+  readonly tags: ReadonlyArray<Tag>
+  readonly kind: Kind | "point"
+  readonly valueType: ValueType
+  readonly unit: string | undefined
+  readonly description: string | undefined
+  readonly level: string | undefined
+  /** Upper bounds of the fixed buckets that the instrument declares, ascending, without infinity. */
+  readonly boundaries: ReadonlyArray<number> | undefined
+  /** The lane's encoder may keep what it derives from the fields above (an encoded prefix, a size). Starts `undefined`. */
+  encoded: unknown
+}
+
+interface Timed {
+  readonly series: Series
+  /** How many recordings it stands for: what the ledger moves. */
+  readonly weight: number
+  /** Milliseconds since the epoch, whole. A window's is the time it was sealed. */
+  readonly millis: number
+  /** Nanoseconds after `millis`, 0 to 999 999. */
+  readonly nanos: number
+}
+
+interface Window extends Timed {
+  /** When the window was opened, in milliseconds since the epoch. Windows of a series do not overlap. */
+  readonly startMillis: number
+}
+
+/** A counter's increase within a window. */
+export interface Count extends Window {
+  readonly _tag: "count"
+  readonly value: number
+}
+
+/** A gauge's last value within a window. `weight` is 0 where it is resent unchanged. */
+export interface Gauge extends Window {
+  readonly _tag: "gauge"
+  readonly value: number
+}
+
+/** A timer's (in seconds) or a distribution's values within a window. */
+export interface Distribution extends Window {
+  readonly _tag: "distribution"
+  readonly histogram: Histogram
+  /** Recordings per bucket of `series.boundaries`, not cumulative, one more than there are boundaries. */
+  readonly buckets: ReadonlyArray<number> | undefined
+}
+
+/** One thing that happened. `aggregate: false` instruments make points with the single field `value`. */
+export interface Point extends Timed {
+  readonly _tag: "point"
+  readonly fieldNames: ReadonlyArray<string>
+  /** As many as `fieldNames`. */
+  readonly fieldValues: ReadonlyArray<FieldValue>
+  /** The probability with which it was kept, 1 unless the lane samples. */
+  readonly sampleRate: number
+}
+
+export type Measurement = Count | Gauge | Distribution | Point
