@@ -1,0 +1,81 @@
+import js from "@eslint/js"
+import { defineConfig, globalIgnores } from "eslint/config"
+import tseslint from "typescript-eslint"
+
+const noDefaultExport = {
+  selector: "ExportDefaultDeclaration, ExportSpecifier[exported.name='default']",
+  message: "A module's exports are named; users import it as a namespace."
+}
+
+const noPlatformNodeBarrel = {
+  name: "@effect/platform-node",
+  message: "Import the module (@effect/platform-node/NodeHttpClient): the barrel loads every one of its peers."
+}
+
+export default defineConfig(
+  globalIgnores(["dist/", ".cache/", "coverage/"]),
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  js.configs.recommended,
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.recommended],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/array-type": ["error", { default: "generic" }],
+      "@typescript-eslint/await-thenable": "error",
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "separate-type-imports" }],
+      "@typescript-eslint/no-explicit-any": "off",
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-unnecessary-type-assertion": "error",
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "no-restricted-imports": ["error", { paths: [noPlatformNodeBarrel] }]
+    }
+  },
+  {
+    files: ["**/*.mjs"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          "Buffer",
+          "URL",
+          "clearTimeout",
+          "console",
+          "fetch",
+          "performance",
+          "process",
+          "setImmediate",
+          "setTimeout"
+        ].map((name) => [name, "readonly"])
+      )
+    },
+    rules: { "no-restricted-imports": ["error", { paths: [noPlatformNodeBarrel] }] }
+  },
+  {
+    files: ["src/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-explicit-any": "error",
+      "max-lines": ["error", { max: 500, skipBlankLines: true, skipComments: true }],
+      "no-console": "error",
+      "no-restricted-syntax": ["error", noDefaultExport]
+    }
+  },
+  {
+    // The rooms where Node may be touched are those of .dependency-cruiser.mjs.
+    files: ["src/**/*.ts"],
+    ignores: ["src/{transport,relay,web,cli}/**"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        ...["process", "Buffer", "global", "require", "setImmediate", "__dirname", "__filename"].map((name) => ({
+          name,
+          message: "The core runs in a browser: Node only in transport/, relay/, web/ and cli/."
+        }))
+      ]
+    }
+  },
+  {
+    files: ["test/**/*.ts", "bench/**/*.ts", "examples/**/*.ts"],
+    rules: { "@typescript-eslint/no-unused-expressions": "off" }
+  }
+)

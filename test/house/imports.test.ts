@@ -1,0 +1,133 @@
+import { cruise } from "dependency-cruiser"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import config from "../../.dependency-cruiser.mjs"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** Files of a small project that breaks one rule, and the rule; `undefined` where it breaks none. */
+type Case = readonly [title: string, files: Record<string, string>, rule: string | undefined]
+
+const leaf = "export const a = 1\nexport type A = number\n"
+const uses = (path: string) => `import { a } from "${path}"\nexport const b = a\n`
+const usesType = (path: string) => `import type { A } from "${path}"\nexport type B = A\n`
+const loads = (path: string) => `import "${path}"\nexport const b = 1\n`
+
+const imports = (from: string, path: string, to: string, rule: string | undefined): Case => [
+  `${from} importing ${path}`,
+  { [from]: uses(path), [to]: leaf },
+  rule
+]
+const takesPackage = (from: string, name: string, rule: string | undefined): Case => [
+  `${from} importing ${name}`,
+  { [from]: loads(name) },
+  rule
+]
+
+const cases: ReadonlyArray<Case> = [
+  takesPackage("src/recording/a.ts", "effect", "recording-is-pure"),
+  takesPackage("src/recording/a.ts", "@effect/platform/HttpClient", "recording-is-pure"),
+  takesPackage("src/recording/a.ts", "node:buffer", "recording-is-pure"),
+  takesPackage("src/recording/a.ts", "fs", "recording-is-pure"),
+  [
+    "src/recording/a.ts importing a type of effect",
+    { "src/recording/a.ts": 'import type { Effect } from "effect"\nexport type B = Effect.Effect<void>\n' },
+    "recording-is-pure"
+  ],
+  imports("src/recording/a.ts", "../delivery/b.js", "src/delivery/b.ts", "recording-is-pure"),
+  imports("src/recording/a.ts", "../Metrics.js", "src/Metrics.ts", "recording-is-pure"),
+  imports("src/recording/a.ts", "../Ledger.js", "src/Ledger.ts", "recording-takes-only-types-of-ledger"),
+  [
+    "src/recording/a.ts importing a type of ../Ledger.js",
+    { "src/recording/a.ts": usesType("../Ledger.js"), "src/Ledger.ts": leaf },
+    undefined
+  ],
+  imports("src/recording/a.ts", "./b.js", "src/recording/b.ts", undefined),
+
+  takesPackage("src/encoding/a.ts", "effect", "encoding-is-pure"),
+  takesPackage("src/encoding/a.ts", "node:zlib", "encoding-is-pure"),
+  imports("src/encoding/a.ts", "../delivery/sink.js", "src/delivery/sink.ts", "encoding-is-pure"),
+  imports("src/encoding/a.ts", "../recording/b.js", "src/recording/b.ts", undefined),
+
+  imports("src/transport/a.ts", "../encoding/b.js", "src/encoding/b.ts", "transport-knows-bytes"),
+  imports("src/transport/a.ts", "../sinks/B.js", "src/sinks/B.ts", "transport-knows-bytes"),
+  imports("src/transport/a.ts", "../delivery/sink.js", "src/delivery/sink.ts", undefined),
+  takesPackage("src/transport/a.ts", "node:net", undefined),
+
+  takesPackage("src/delivery/a.ts", "effect", undefined),
+  takesPackage("src/delivery/a.ts", "node:fs", "core-has-no-node-modules"),
+  imports("src/delivery/a.ts", "../sinks/B.js", "src/sinks/B.ts", "delivery-below-sinks"),
+  imports("src/delivery/a.ts", "../Metrics.js", "src/Metrics.ts", "delivery-below-sinks"),
+  imports("src/delivery/a.ts", "../encoding/b.js", "src/encoding/b.ts", "delivery-below-sinks"),
+
+  imports("src/Metrics.ts", "./sinks/B.js", "src/sinks/B.ts", "core-below-sinks"),
+  imports("src/Sink.ts", "./encoding/b.js", "src/encoding/b.ts", "core-below-sinks"),
+  imports("src/Metrics.ts", "./recording/b.js", "src/recording/b.ts", undefined),
+  imports("src/Sink.ts", "./Metrics.js", "src/Metrics.ts", undefined),
+  imports("src/Measurement.ts", "./Metrics.js", "src/Metrics.ts", "measurement-below-metrics"),
+  imports("src/Ledger.ts", "./recording/b.js", "src/recording/b.ts", "ledger-stands-alone"),
+
+  imports("src/sinks/A.ts", "./B.js", "src/sinks/B.ts", "sinks-apart"),
+  imports("src/sinks/A.ts", "./Ab.js", "src/sinks/Ab.ts", "sinks-apart"),
+  imports("src/sinks/A.ts", "../encoding/b.js", "src/encoding/b.ts", undefined),
+  imports("src/sinks/A.ts", "../testing/b.js", "src/testing/b.ts", "nothing-imports-upward"),
+  imports("src/sinks/A.ts", "../index.js", "src/index.ts", "nothing-imports-the-front-door"),
+  imports("src/testing/a.ts", "../sinks/B.js", "src/sinks/B.ts", "sources-and-testing-know-no-backend"),
+  imports("src/index.ts", "./sinks/B.js", "src/sinks/B.ts", undefined),
+
+  takesPackage("src/sinks/A.ts", "node:net", "core-has-no-node-modules"),
+  takesPackage("src/sinks/A.ts", "net", "core-has-no-node-modules"),
+  takesPackage("src/sinks/A.ts", "@effect/platform-node/NodeSocket", "core-has-no-node-platform"),
+  takesPackage("src/cli/a.ts", "node:fs", undefined),
+  takesPackage("src/sinks/A.ts", "fast-check", "no-undeclared-packages"),
+  takesPackage("src/sinks/A.ts", "no-such-package", "no-unresolvable"),
+
+  [
+    "a circle",
+    {
+      "src/delivery/a.ts": 'import { b } from "./b.js"\nexport const a = () => b\n',
+      "src/delivery/b.ts": 'import { a } from "./a.js"\nexport const b = () => a\n'
+    },
+    "no-circles"
+  ],
+  [
+    "a circle of types",
+    {
+      "src/delivery/a.ts": 'import type { B } from "./b.js"\nexport interface A { readonly b: B }\n',
+      "src/delivery/b.ts": 'import type { A } from "./a.js"\nexport interface B { readonly a: A | undefined }\n'
+    },
+    "no-circles"
+  ]
+]
+
+describe("the rules of who imports whom", () => {
+  let folder: string
+
+  beforeAll(async () => {
+    await mkdir(join(root, ".cache"), { recursive: true })
+    folder = await mkdtemp(join(root, ".cache/house-"))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  for (const [title, files, rule] of cases) {
+    it(rule === undefined ? `allows ${title}` : `forbids ${title} (${rule})`, async () => {
+      const baseDir = await mkdtemp(join(folder, "case-"))
+      for (const [path, text] of Object.entries(files)) {
+        await mkdir(dirname(join(baseDir, path)), { recursive: true })
+        await writeFile(join(baseDir, path), text)
+      }
+      const result = await cruise(["src"], {
+        ...config.options,
+        baseDir,
+        validate: true,
+        ruleSet: { forbidden: config.forbidden }
+      })
+      assert(typeof result.output === "object")
+      const broken = result.output.summary.violations.map((violation) => violation.rule.name)
+      if (rule === undefined) assert.deepStrictEqual(broken, [])
+      else assert.include(broken, rule)
+    })
+  }
+})
