@@ -9,6 +9,9 @@ const effect = "(^|/)node_modules/(effect|@effect/platform)/"
 /** The rooms that may touch Node. A sink that needs it is added here by its file. */
 const nodeRooms = "^src/(transport|relay|web|cli)/"
 
+/** Sinks that are more than one file, and the folder where the rest of each is. */
+const sinkFolders = { Console: "console" }
+
 const only = (name, from, allowed, comment) => ({
   name,
   severity: "error",
@@ -68,9 +71,19 @@ export default {
       name: "sinks-apart",
       severity: "error",
       comment: "Importing one sink loads no other's dependencies.",
-      from: { path: "^src/sinks/([^/.]+)" },
+      from: {
+        path: "^src/sinks/([^/.]+)",
+        pathNot: Object.keys(sinkFolders).map((sink) => `^src/sinks/${sink}[.]ts$`)
+      },
       to: { path: "^src/sinks/", pathNot: "^src/sinks/$1([./]|$)" }
     },
+    ...Object.entries(sinkFolders).map(([sink, folder]) => ({
+      name: "sinks-apart",
+      severity: "error",
+      comment: `${sink} is made of the files in sinks/${folder}/, and of no other sink's.`,
+      from: { path: `^src/sinks/${sink}[.]ts$` },
+      to: { path: "^src/sinks/", pathNot: `^src/sinks/${folder}/` }
+    })),
     {
       name: "nothing-imports-upward",
       severity: "error",
