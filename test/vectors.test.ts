@@ -1,0 +1,21 @@
+/** The exact bytes of every protocol, one test a row. A protocol without an encoder is still to do. */
+import { describe, it } from "@effect/vitest"
+import * as InfluxLine from "./vectors/influxLine.js"
+import type { Row } from "./vectors/rows.js"
+import { readFiles } from "./vectors/rows.js"
+import * as Sketches from "./vectors/sketches.js"
+
+const runners: Readonly<Record<string, (row: Row) => void>> = {
+  "influx-line": InfluxLine.run,
+  sketches: Sketches.run
+}
+
+for (const { protocol, rows } of readFiles()) {
+  describe(protocol, () => {
+    const run = runners[protocol]
+    for (const row of rows) {
+      if (run === undefined) it.todo(row.name)
+      else it(row.name, () => run(row))
+    }
+  })
+}
