@@ -54,6 +54,19 @@ export default {
       ["^src/(delivery|recording)/", "^src/Ledger[.]ts$", effect],
       "delivery/ imports recording/ and Effect, nothing above it."
     ),
+    only(
+      "instruments-below-sinks",
+      "^src/instruments/",
+      ["^src/(instruments|recording|delivery)/", "^src/(Ledger|Measurement)[.]ts$", effect],
+      "instruments/ is the inside of Metrics: it records into hubs, and knows no backend."
+    ),
+    {
+      name: "instruments-through-metrics",
+      severity: "error",
+      comment: "What instruments/ offers is exported by Metrics; only Metrics imports it.",
+      from: { path: "^src/", pathNot: ["^src/instruments/", "^src/Metrics[.]ts$"] },
+      to: { path: "^src/instruments/" }
+    },
     only("ledger-stands-alone", "^src/Ledger[.]ts$", ["^$"], "Everybody speaks of the ledger, so it imports nothing."),
     only(
       "measurement-below-metrics",
@@ -64,7 +77,7 @@ export default {
     only(
       "core-below-sinks",
       "^src/(Metrics|Sink)[.]ts$",
-      ["^src/(recording|delivery)/", "^src/(Metrics|Sink|Ledger|Measurement)[.]ts$", effect],
+      ["^src/(instruments|recording|delivery)/", "^src/(Metrics|Sink|Ledger|Measurement)[.]ts$", effect],
       "Metrics and Sink are above recording/ and delivery/, and below every backend."
     ),
     {

@@ -63,6 +63,13 @@ const cases: ReadonlyArray<Case> = [
   imports("src/delivery/a.ts", "../Metrics.js", "src/Metrics.ts", "delivery-below-sinks"),
   imports("src/delivery/a.ts", "../encoding/b.js", "src/encoding/b.ts", "delivery-below-sinks"),
 
+  takesPackage("src/instruments/a.ts", "effect", undefined),
+  imports("src/instruments/a.ts", "../delivery/b.js", "src/delivery/b.ts", undefined),
+  imports("src/instruments/a.ts", "../Sink.js", "src/Sink.ts", "instruments-below-sinks"),
+  imports("src/delivery/a.ts", "../instruments/b.js", "src/instruments/b.ts", "delivery-below-sinks"),
+  imports("src/sinks/A.ts", "../instruments/b.js", "src/instruments/b.ts", "instruments-through-metrics"),
+  imports("src/Metrics.ts", "./instruments/b.js", "src/instruments/b.ts", undefined),
+
   imports("src/Metrics.ts", "./sinks/B.js", "src/sinks/B.ts", "core-below-sinks"),
   imports("src/Sink.ts", "./encoding/b.js", "src/encoding/b.ts", "core-below-sinks"),
   imports("src/Metrics.ts", "./recording/b.js", "src/recording/b.ts", undefined),

@@ -40,6 +40,12 @@ const cases: ReadonlyArray<readonly [title: string, file: string, code: string, 
     'import { A } from "./a.js"\nexport const f = (a: A) => a\n',
     ["@typescript-eslint/consistent-type-imports"]
   ],
+  [
+    "forbids an import that is only of types and still loads the module",
+    "src/Metrics.ts",
+    'import { type A } from "./a.js"\nexport const f = (a: A) => a\n',
+    ["@typescript-eslint/no-import-type-side-effects"]
+  ],
   ["forbids a file of more than 500 lines", "src/Metrics.ts", lines(501), ["max-lines"]],
   ["allows a file of 500 lines", "src/Metrics.ts", lines(500), []],
   [
