@@ -211,7 +211,7 @@ export class Histogram {
     if (value < this.min) this.min = value + 0
     if (value > this.max) this.max = value + 0
     if (value > 0) this.add(this.above, value)
-    else if (value < 0) this.add(this.below ??= new Store(), -value)
+    else if (value < 0) this.add((this.below ??= new Store()), -value)
     else this.zeroCount++
   }
 
@@ -225,7 +225,7 @@ export class Histogram {
     if (other.max > this.max) this.max = other.max
     if (other.scale < this.scale) this.coarsen(this.scale - other.scale)
     this.mergeStore(this.above, other.above, other.scale)
-    if (other.below !== undefined) this.mergeStore(this.below ??= new Store(), other.below, other.scale)
+    if (other.below !== undefined) this.mergeStore((this.below ??= new Store()), other.below, other.scale)
   }
 
   /** Forgets what it saw and is as fine as new, but keeps its arrays for the next window. */

@@ -64,10 +64,10 @@ const shapes: Record<string, ReadonlyArray<number>> = {
   normal: sample(20_000, 2, (random) => 500 + 40 * gauss(random)),
   lognormal: sample(20_000, 3, (random) => Math.exp(-5 + 1.5 * gauss(random))),
   "heavy tail": sample(20_000, 4, (random) => (1 - random()) ** (-1 / 1.1)),
-  bimodal: sample(20_000, 5, (random) => random() < 0.7 ? 0.002 + random() * 0.001 : 3 + random()),
+  bimodal: sample(20_000, 5, (random) => (random() < 0.7 ? 0.002 + random() * 0.001 : 3 + random())),
   constant: sample(1000, 6, () => 0.125),
   "narrow around one": sample(5000, 7, (random) => 1 + random() * 1e-4),
-  "both signs and zeros": sample(20_000, 8, (random) => random() < 0.1 ? 0 : 100 * gauss(random)),
+  "both signs and zeros": sample(20_000, 8, (random) => (random() < 0.1 ? 0 : 100 * gauss(random))),
   "all negative": sample(20_000, 9, (random) => -Math.exp(2 * gauss(random)))
 }
 const quantiles = [0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1]
@@ -131,21 +131,30 @@ describe("indexOf", () => {
   })
 
   it("gives the same bucket at a scale as downscaled to it", () => {
-    fc.assert(fc.property(positive, fc.integer({ min: -11, max: 20 }), fc.integer({ min: 0, max: 31 }), (value, scale, by) => {
-      fc.pre(scale - by >= -11)
-      assert.strictEqual(indexOf(value, scale - by), indexOf(value, scale) >> by)
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(positive, fc.integer({ min: -11, max: 20 }), fc.integer({ min: 0, max: 31 }), (value, scale, by) => {
+        fc.pre(scale - by >= -11)
+        assert.strictEqual(indexOf(value, scale - by), indexOf(value, scale) >> by)
+      }),
+      { numRuns: 2000 }
+    )
   })
 
   it("never decreases as the value grows", () => {
-    fc.assert(fc.property(positive, positive, fc.integer({ min: -11, max: 20 }), (a, b, scale) => {
-      assert.isAtMost(indexOf(Math.min(a, b), scale), indexOf(Math.max(a, b), scale))
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(positive, positive, fc.integer({ min: -11, max: 20 }), (a, b, scale) => {
+        assert.isAtMost(indexOf(Math.min(a, b), scale), indexOf(Math.max(a, b), scale))
+      }),
+      { numRuns: 2000 }
+    )
   })
 
   it("agrees with the mapping of the OpenTelemetry SDK", () => {
     const require = createRequire(import.meta.url)
-    const internals = join(dirname(require.resolve("@opentelemetry/sdk-metrics")), "aggregator/exponential-histogram/mapping")
+    const internals = join(
+      dirname(require.resolve("@opentelemetry/sdk-metrics")),
+      "aggregator/exponential-histogram/mapping"
+    )
     const { getMapping }: { getMapping: (scale: number) => { mapToIndex: (value: number) => number } } = require(
       join(internals, "getMapping.js")
     )
@@ -212,17 +221,19 @@ describe("downscale", () => {
   })
 
   it("gives what recording at the coarser scale gives", () => {
-    fc.assert(fc.property(fc.array(positive, { minLength: 1 }), fc.integer({ min: 0, max: 8 }), (values, by) => {
-      const histogram = recorded(values)
-      const expected = new Map<number, number>()
-      for (const value of values) {
-        const index = indexOf(value, histogram.scale) >> by
-        expected.set(index, (expected.get(index) ?? 0) + 1)
-      }
-      const { counts, offset } = downscale(histogram.positive, by)
-      counts.forEach((count, i) => assert.strictEqual(count, expected.get(offset + i) ?? 0))
-      assert.strictEqual(total({ counts, offset }), values.length)
-    }))
+    fc.assert(
+      fc.property(fc.array(positive, { minLength: 1 }), fc.integer({ min: 0, max: 8 }), (values, by) => {
+        const histogram = recorded(values)
+        const expected = new Map<number, number>()
+        for (const value of values) {
+          const index = indexOf(value, histogram.scale) >> by
+          expected.set(index, (expected.get(index) ?? 0) + 1)
+        }
+        const { counts, offset } = downscale(histogram.positive, by)
+        counts.forEach((count, i) => assert.strictEqual(count, expected.get(offset + i) ?? 0))
+        assert.strictEqual(total({ counts, offset }), values.length)
+      })
+    )
   })
 })
 
@@ -285,47 +296,56 @@ describe("Histogram", () => {
   })
 
   it("downscales as far as the range needs and no further", () => {
-    fc.assert(fc.property(fc.array(finite, { minLength: 1 }), fc.integer({ min: 2, max: 200 }), (values, maxBuckets) => {
-      const histogram = recorded(values, maxBuckets)
-      const width = (scale: number, sign: 1 | -1) => {
-        const indexes = values.filter((value) => value * sign > 0).map((value) => indexOf(value * sign, scale))
-        return indexes.length === 0 ? 0 : Math.max(...indexes) - Math.min(...indexes) + 1
-      }
-      assert.isAtMost(histogram.positive.counts.length, maxBuckets)
-      assert.isAtMost(histogram.negative.counts.length, maxBuckets)
-      assert.strictEqual(histogram.positive.counts.length, width(histogram.scale, 1))
-      assert.strictEqual(histogram.negative.counts.length, width(histogram.scale, -1))
-      if (histogram.scale < 20) {
-        assert.isAbove(Math.max(width(histogram.scale + 1, 1), width(histogram.scale + 1, -1)), maxBuckets)
-      }
-    }))
+    fc.assert(
+      fc.property(fc.array(finite, { minLength: 1 }), fc.integer({ min: 2, max: 200 }), (values, maxBuckets) => {
+        const histogram = recorded(values, maxBuckets)
+        const width = (scale: number, sign: 1 | -1) => {
+          const indexes = values.filter((value) => value * sign > 0).map((value) => indexOf(value * sign, scale))
+          return indexes.length === 0 ? 0 : Math.max(...indexes) - Math.min(...indexes) + 1
+        }
+        assert.isAtMost(histogram.positive.counts.length, maxBuckets)
+        assert.isAtMost(histogram.negative.counts.length, maxBuckets)
+        assert.strictEqual(histogram.positive.counts.length, width(histogram.scale, 1))
+        assert.strictEqual(histogram.negative.counts.length, width(histogram.scale, -1))
+        if (histogram.scale < 20) {
+          assert.isAbove(Math.max(width(histogram.scale + 1, 1), width(histogram.scale + 1, -1)), maxBuckets)
+        }
+      })
+    )
   })
 
   it("has every recording in the bucket of its value, however often it was downscaled", () => {
-    fc.assert(fc.property(fc.array(finite), fc.integer({ min: 2, max: 200 }), (values, maxBuckets) => {
-      const histogram = recorded(values, maxBuckets)
-      const expected = { positive: new Map<number, number>(), negative: new Map<number, number>() }
-      for (const value of values) {
-        if (value === 0) continue
-        const side = value > 0 ? expected.positive : expected.negative
-        const index = indexOf(Math.abs(value), histogram.scale)
-        side.set(index, (side.get(index) ?? 0) + 1)
-      }
-      for (const sign of ["positive", "negative"] as const) {
-        const { counts, offset } = histogram[sign]
-        counts.forEach((count, i) => assert.strictEqual(count, expected[sign].get(offset + i) ?? 0))
-      }
-      assert.strictEqual(total(histogram.positive) + total(histogram.negative) + histogram.zeroCount, values.length)
-      assert.strictEqual(histogram.count, values.length)
-    }))
+    fc.assert(
+      fc.property(fc.array(finite), fc.integer({ min: 2, max: 200 }), (values, maxBuckets) => {
+        const histogram = recorded(values, maxBuckets)
+        const expected = { positive: new Map<number, number>(), negative: new Map<number, number>() }
+        for (const value of values) {
+          if (value === 0) continue
+          const side = value > 0 ? expected.positive : expected.negative
+          const index = indexOf(Math.abs(value), histogram.scale)
+          side.set(index, (side.get(index) ?? 0) + 1)
+        }
+        for (const sign of ["positive", "negative"] as const) {
+          const { counts, offset } = histogram[sign]
+          counts.forEach((count, i) => assert.strictEqual(count, expected[sign].get(offset + i) ?? 0))
+        }
+        assert.strictEqual(total(histogram.positive) + total(histogram.negative) + histogram.zeroCount, values.length)
+        assert.strictEqual(histogram.count, values.length)
+      })
+    )
   })
 
   it("does not depend on the order of recordings", () => {
-    fc.assert(fc.property(fc.array(finite), fc.integer({ min: 2, max: 200 }), (values, maxBuckets) => {
-      const sorted = [...values].sort((a, b) => a - b)
-      assert.deepStrictEqual(exactParts(recorded(values, maxBuckets)), exactParts(recorded(sorted, maxBuckets)))
-      assert.deepStrictEqual(exactParts(recorded(values, maxBuckets)), exactParts(recorded(sorted.reverse(), maxBuckets)))
-    }))
+    fc.assert(
+      fc.property(fc.array(finite), fc.integer({ min: 2, max: 200 }), (values, maxBuckets) => {
+        const sorted = [...values].sort((a, b) => a - b)
+        assert.deepStrictEqual(exactParts(recorded(values, maxBuckets)), exactParts(recorded(sorted, maxBuckets)))
+        assert.deepStrictEqual(
+          exactParts(recorded(values, maxBuckets)),
+          exactParts(recorded(sorted.reverse(), maxBuckets))
+        )
+      })
+    )
   })
 
   it("counts beyond 32 bits", () => {
@@ -341,54 +361,72 @@ describe("Histogram", () => {
 
 describe("merge", () => {
   it("equals one histogram that saw everything", () => {
-    fc.assert(fc.property(fc.array(fc.array(finite)), fc.integer({ min: 2, max: 200 }), (parts, maxBuckets) => {
-      const all = merged(parts.map((values) => recorded(values, maxBuckets)), maxBuckets)
-      assert.deepStrictEqual(exactParts(all), exactParts(recorded(parts.flat(), maxBuckets)))
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.array(finite)), fc.integer({ min: 2, max: 200 }), (parts, maxBuckets) => {
+        const all = merged(
+          parts.map((values) => recorded(values, maxBuckets)),
+          maxBuckets
+        )
+        assert.deepStrictEqual(exactParts(all), exactParts(recorded(parts.flat(), maxBuckets)))
+      })
+    )
   })
 
   it("is commutative and associative", () => {
-    fc.assert(fc.property(fc.array(finite), fc.array(finite), fc.array(finite), (a, b, c) => {
-      const [x, y, z] = [recorded(a), recorded(b), recorded(c)]
-      assert.deepStrictEqual(exactParts(merged([x, y])), exactParts(merged([y, x])))
-      assert.deepStrictEqual(exactParts(merged([merged([x, y]), z])), exactParts(merged([x, merged([y, z])])))
-    }))
+    fc.assert(
+      fc.property(fc.array(finite), fc.array(finite), fc.array(finite), (a, b, c) => {
+        const [x, y, z] = [recorded(a), recorded(b), recorded(c)]
+        assert.deepStrictEqual(exactParts(merged([x, y])), exactParts(merged([y, x])))
+        assert.deepStrictEqual(exactParts(merged([merged([x, y]), z])), exactParts(merged([x, merged([y, z])])))
+      })
+    )
   })
 
   it("adds sums", () => {
     const integers = fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }))
-    fc.assert(fc.property(integers, integers, (a, b) => {
-      assert.strictEqual(merged([recorded(a), recorded(b)]).sum, [...a, ...b].reduce((sum, value) => sum + value, 0))
-    }))
+    fc.assert(
+      fc.property(integers, integers, (a, b) => {
+        assert.strictEqual(
+          merged([recorded(a), recorded(b)]).sum,
+          [...a, ...b].reduce((sum, value) => sum + value, 0)
+        )
+      })
+    )
   })
 
   it("leaves the other histogram as it was", () => {
-    fc.assert(fc.property(fc.array(finite), fc.array(finite), (a, b) => {
-      const other = recorded(b)
-      recorded(a).merge(other)
-      assert.deepStrictEqual(exactParts(other), exactParts(recorded(b)))
-    }))
+    fc.assert(
+      fc.property(fc.array(finite), fc.array(finite), (a, b) => {
+        const other = recorded(b)
+        recorded(a).merge(other)
+        assert.deepStrictEqual(exactParts(other), exactParts(recorded(b)))
+      })
+    )
   })
 
   it("fits a wider histogram into a narrower one", () => {
-    fc.assert(fc.property(fc.array(finite), fc.array(finite), (a, b) => {
-      const narrow = recorded(a, 20)
-      narrow.merge(recorded(b, 160))
-      assert.deepStrictEqual(exactParts(narrow), exactParts(recorded([...a, ...b], 20)))
-    }))
+    fc.assert(
+      fc.property(fc.array(finite), fc.array(finite), (a, b) => {
+        const narrow = recorded(a, 20)
+        narrow.merge(recorded(b, 160))
+        assert.deepStrictEqual(exactParts(narrow), exactParts(recorded([...a, ...b], 20)))
+      })
+    )
   })
 })
 
 describe("clear", () => {
   it("leaves nothing behind for the next window", () => {
-    fc.assert(fc.property(fc.array(finite), fc.array(finite), (a, b) => {
-      const histogram = recorded(a)
-      histogram.clear()
-      assert.deepStrictEqual(exactParts(histogram), exactParts(new Histogram()))
-      for (const value of b) histogram.record(value)
-      assert.deepStrictEqual(exactParts(histogram), exactParts(recorded(b)))
-      assert.strictEqual(histogram.sum, recorded(b).sum)
-    }))
+    fc.assert(
+      fc.property(fc.array(finite), fc.array(finite), (a, b) => {
+        const histogram = recorded(a)
+        histogram.clear()
+        assert.deepStrictEqual(exactParts(histogram), exactParts(new Histogram()))
+        for (const value of b) histogram.record(value)
+        assert.deepStrictEqual(exactParts(histogram), exactParts(recorded(b)))
+        assert.strictEqual(histogram.sum, recorded(b).sum)
+      })
+    )
   })
 })
 
@@ -411,7 +449,7 @@ describe("quantile", () => {
       assert.strictEqual(histogram.zeroCount, sketch.zeroCount)
       for (const q of quantiles) {
         // Both are near the same recording v: |ours - v| <= e |v|, |theirs - v| <= 0.01 |v|, |v| <= |theirs| / 0.99.
-        const tolerance = (relativeError(histogram.scale) + 0.01) / 0.99 * (1 + 1e-9)
+        const tolerance = ((relativeError(histogram.scale) + 0.01) / 0.99) * (1 + 1e-9)
         assertClose(histogram.quantile(q), sketch.getValueAtQuantile(q), tolerance, `q=${q}`)
       }
     })
@@ -433,15 +471,17 @@ describe("quantile", () => {
   })
 
   it("never leaves the range of what was recorded, and never decreases", () => {
-    fc.assert(fc.property(fc.array(finite, { minLength: 1 }), (values) => {
-      const histogram = recorded(values)
-      let previous = -Infinity
-      for (const q of quantiles) {
-        const value = histogram.quantile(q)
-        assert.isAtLeast(value, Math.max(previous, histogram.min))
-        assert.isAtMost(value, histogram.max)
-        previous = value
-      }
-    }))
+    fc.assert(
+      fc.property(fc.array(finite, { minLength: 1 }), (values) => {
+        const histogram = recorded(values)
+        let previous = -Infinity
+        for (const q of quantiles) {
+          const value = histogram.quantile(q)
+          assert.isAtLeast(value, Math.max(previous, histogram.min))
+          assert.isAtMost(value, histogram.max)
+          previous = value
+        }
+      })
+    )
   })
 })

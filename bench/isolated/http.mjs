@@ -1,0 +1,130 @@
+// @ts-check
+/** Sends points to a write endpoint: `http.mjs <subject> <points> <port>`. */
+import { InfluxDB, Point } from "@influxdata/influxdb-client"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Effect, Layer, ManagedRuntime, Schedule } from "effect"
+import { Agent, request } from "node:http"
+import { setImmediate as nextTurn } from "node:timers/promises"
+import { InfluxDb, Metrics } from "../../dist/index.js"
+import { tagKeys, tagSets, tagValues } from "../rows/inputs.mjs"
+import { report } from "./meters.mjs"
+
+const [, , subject, amount, port] = process.argv
+const points = Number(amount)
+const url = `http://127.0.0.1:${port}`
+const batch = 5000
+const inFlight = 2
+/** Exact in binary, so that the server's sum is exact. */
+const value = (/** @type {number} */ i) => (i % 1000) + 0.25
+
+const raw = async () => {
+  const prefixes = tagValues.map(
+    (values) => "requests," + tagKeys.map((key, i) => `${key}=${values[i]}`).join(",") + " value="
+  )
+  const agent = new Agent({ keepAlive: true, maxSockets: inFlight })
+  const buffers = Array.from({ length: inFlight }, () => Buffer.allocUnsafe(batch * 128))
+  const start = Date.now()
+  const send = (/** @type {Buffer} */ body) =>
+    /** @type {Promise<void>} */ (
+      new Promise((resolve, reject) => {
+        const headers = { "content-type": "text/plain; charset=utf-8", "content-length": body.length }
+        const sent = request(`${url}/write?db=bench`, { agent, method: "POST", headers }, (response) => {
+          response.resume()
+          response.on("end", resolve)
+        })
+        sent.on("error", reject)
+        sent.end(body)
+      })
+    )
+  let next = 0
+  await Promise.all(
+    buffers.map(async (buffer) => {
+      while (next < points) {
+        let at = 0
+        for (let i = 0; i < batch; i++, next++) {
+          at += buffer.latin1Write(prefixes[next & 63] + value(next) + " " + (start + next) + "000000\n", at)
+        }
+        await send(buffer.subarray(0, at))
+      }
+    })
+  )
+  agent.destroy()
+}
+
+const options = {
+  url,
+  database: "bench",
+  batchSize: batch,
+  concurrency: inFlight,
+  schedule: Schedule.spaced("1 hour"),
+  hostTag: /** @type {const} */ ("none"),
+  compression: /** @type {const} */ ("none")
+}
+const overFetch = () => InfluxDb.layerFetch(options)
+const overNode = () => InfluxDb.layer(options).pipe(Layer.provide(NodeHttpClient.layer))
+
+/** Fills half the queue, then waits until it is written. */
+const perFlush = 50_000
+
+const handles = async (/** @type {Layer.Layer<any>} */ layer) => {
+  const runtime = ManagedRuntime.make(layer)
+  const requests = Metrics.distribution("requests", { tagKeys, aggregate: false })
+  const bound = await runtime.runPromise(Effect.forEach(tagSets, (tags) => Metrics.bind(requests, tags)))
+  for (let i = 0; i < points;) {
+    for (const end = Math.min(points, i + perFlush); i < end; i++) bound[i & 63].record(value(i))
+    await runtime.runPromise(Metrics.flush)
+  }
+  await runtime.dispose()
+}
+
+const emits = async (/** @type {Layer.Layer<any>} */ layer) => {
+  const runtime = ManagedRuntime.make(layer)
+  await runtime.runPromise(
+    Effect.gen(function* () {
+      for (let i = 0; i < points;) {
+        for (const end = Math.min(points, i + perFlush); i < end; i++) {
+          yield* Metrics.emit("requests", { value: value(i) }, { tags: tagSets[i & 63] })
+        }
+        yield* Metrics.flush
+      }
+    })
+  )
+  await runtime.dispose()
+}
+
+const influx = async () => {
+  const api = new InfluxDB({ url, token: "t" }).getWriteApi("o", "bench", "ns", {
+    batchSize: batch,
+    flushInterval: 0,
+    gzipThreshold: Infinity
+  })
+  const start = Date.now()
+  for (let i = 0; i < points; i++) {
+    const point = new Point("requests")
+    const values = tagValues[i & 63]
+    for (let k = 0; k < tagKeys.length; k++) point.tag(tagKeys[k], values[k])
+    api.writePoint(point.floatField("value", value(i)).timestamp(`${start + i}000000`))
+    if (i % batch === 0) await nextTurn()
+  }
+  await api.close()
+}
+
+/** @type {Record<string, () => Promise<void>>} */
+const subjects = {
+  raw,
+  "ours-fetch": () => handles(overFetch()),
+  "ours-node": () => handles(overNode()),
+  "ours-emit": () => emits(overNode()),
+  influx
+}
+
+const before = process.cpuUsage()
+const start = process.hrtime.bigint()
+await subjects[subject ?? ""]?.()
+const cpu = process.cpuUsage(before)
+await report({
+  nanosPerPoint: ((cpu.user + cpu.system) * 1000) / points,
+  wallMillis: Number(process.hrtime.bigint() - start) / 1e6,
+  maxRssMegabytes: process.resourceUsage().maxRSS / 1024
+})
+process.exit()

@@ -1,0 +1,156 @@
+// @ts-check
+/** Holds and flushes that many counters: `series.mjs <subject> <series> <flushes> <port>`. */
+import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics"
+import { ManagedRuntime } from "effect"
+import { PerformanceObserver } from "node:perf_hooks"
+import { setImmediate as nextTurn } from "node:timers/promises"
+import { Counter, Registry } from "prom-client"
+import { InfluxDb, Metrics } from "../../dist/index.js"
+import { nullSink, quiet } from "../ours.mjs"
+import { report, settledBytes, watchTurns } from "./meters.mjs"
+
+const [, , subject, amount, repeats, port] = process.argv
+const count = Number(amount)
+const flushes = Number(repeats)
+const chunk = 5000
+
+/** Not kept: who keeps series keeps their tags. */
+const tagsOf = (/** @type {number} */ i) => ({ method: "GET", route: `/route/${i >> 2}`, status: `${200 + (i & 3)}` })
+
+/**
+ * @typedef {object} Store
+ * @property {(i: number) => void} add
+ * @property {() => unknown} flush Everything that was added since, to wherever it goes.
+ * @property {() => unknown} [close]
+ */
+
+/** A Map of totals, read as a whole. @returns {Store} */
+const raw = () => {
+  /** @type {Map<string, { tags: object, value: number }>} */
+  const series = new Map()
+  return {
+    add: (i) => {
+      const tags = tagsOf(i)
+      const key = "requests," + tags.method + "," + tags.route + "," + tags.status
+      const found = series.get(key)
+      if (found === undefined) series.set(key, { tags, value: 1 })
+      else found.value++
+    },
+    flush: () => {
+      const all = []
+      for (const one of series.values()) {
+        all.push({ series: one, value: one.value })
+        one.value = 0
+      }
+      if (all.length !== count) throw new Error(`${all.length} series`)
+    }
+  }
+}
+
+/** @param {import("effect").Layer.Layer<any>} layer @returns {Promise<Store>} */
+const ours = async (layer) => {
+  const runtime = ManagedRuntime.make(layer)
+  const hub = await runtime.runPromise(Metrics.Metrics)
+  const region = hub.region([])
+  const requests = Metrics.counter("requests", { tagKeys: ["method", "route", "status"] })
+  const flush = Metrics.flushWithin("60 seconds")
+  return {
+    add: (i) => hub.entry(requests, region, tagsOf(i)).increment(),
+    flush: async () => {
+      const [lane] = await runtime.runPromise(flush)
+      const { delivered, recorded } = lane.ledger
+      if (delivered !== recorded || recorded === 0) throw new Error(`${delivered} of ${recorded} delivered`)
+    },
+    close: () => runtime.dispose()
+  }
+}
+
+/** @returns {Store} */
+const prom = () => {
+  const registry = new Registry()
+  const counter = new Counter({
+    name: "requests",
+    help: "requests",
+    labelNames: ["method", "route", "status"],
+    registers: [registry]
+  })
+  return { add: (i) => counter.inc(tagsOf(i)), flush: () => registry.metrics() }
+}
+
+class ManualReader extends MetricReader {
+  async onForceFlush() {}
+  async onShutdown() {}
+}
+
+/** @returns {Store} */
+const otel = () => {
+  const reader = new ManualReader({ cardinalitySelector: () => count + 1 })
+  const counter = new MeterProvider({ readers: [reader] }).getMeter("bench").createCounter("requests")
+  return {
+    add: (i) => counter.add(1, tagsOf(i)),
+    flush: async () => {
+      const { resourceMetrics } = await reader.collect()
+      const found = resourceMetrics.scopeMetrics[0]?.metrics[0]?.dataPoints.length
+      if (found !== count) throw new Error(`${found} series`)
+    }
+  }
+}
+
+/** @type {Record<string, () => Store | Promise<Store>>} */
+const stores = {
+  raw,
+  "ours-null": () => ours(nullSink("null", { batchSize: 5000 })),
+  "ours-influx": () => ours(InfluxDb.layerFetch({ url: `http://127.0.0.1:${port}`, database: "bench", ...quiet })),
+  prom,
+  otel
+}
+
+/** @type {Array<number>} */
+const pauses = []
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) pauses.push(entry.duration)
+}).observe({ entryTypes: ["gc"] })
+
+const store = await /** @type {() => Store | Promise<Store>} */ (stores[subject ?? ""])()
+const recordAll = async () => {
+  for (let i = 0; i < count;) {
+    for (const end = Math.min(count, i + chunk); i < end; i++) store.add(i)
+    await nextTurn()
+  }
+}
+
+// What it holds at rest: with nothing waiting to be flushed.
+const before = await settledBytes()
+await recordAll()
+const gathering = await settledBytes()
+await store.flush()
+const atRest = await settledBytes()
+
+/** @type {Array<{ wall: number, cpu: number, longest: number, pause: number }>} */
+const runs = []
+for (let flush = 0; flush < flushes; flush++) {
+  await recordAll()
+  await settledBytes()
+  await nextTurn()
+  pauses.length = 0
+  const turns = watchTurns()
+  await nextTurn()
+  const cpu = process.cpuUsage()
+  const start = process.hrtime.bigint()
+  await store.flush()
+  const wall = Number(process.hrtime.bigint() - start)
+  const used = process.cpuUsage(cpu)
+  const longest = turns.stop()
+  await nextTurn()
+  runs.push({ wall, cpu: (used.user + used.system) * 1000, longest, pause: Math.max(0, ...pauses) })
+}
+await store.close?.()
+await report({
+  bytesAtRest: (atRest - before) / count,
+  bytesGathering: (gathering - before) / count,
+  nanosPerSeries: runs.map(({ wall }) => wall / count),
+  cpuPerSeries: runs.map(({ cpu }) => cpu / count),
+  longestTurns: runs.map(({ longest }) => longest),
+  longestPauses: runs.map(({ pause }) => pause)
+})
+process.exit()

@@ -1,0 +1,25 @@
+// @ts-check
+import { bound, fresh } from "./counter.mjs"
+import { encodeLines } from "./encode.mjs"
+import { duration, literal, prebuilt, unprovided } from "./fiber.mjs"
+import { histogram } from "./histogram.mjs"
+import { http } from "./http.mjs"
+import { points } from "./points.mjs"
+import { series } from "./series.mjs"
+import { stalled } from "./stalled.mjs"
+
+/** @type {ReadonlyArray<import("../harness.mjs").Row>} */
+export const rows = [
+  bound,
+  fresh,
+  prebuilt,
+  literal,
+  unprovided,
+  duration,
+  histogram,
+  points,
+  encodeLines,
+  http,
+  series,
+  stalled
+]

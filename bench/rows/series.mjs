@@ -1,0 +1,79 @@
+// @ts-check
+/** Many series: what a flush costs, how long it holds the event loop, what a series holds in memory. */
+import { median, quantile } from "../harness.mjs"
+import { measured, startServer } from "../isolated/fork.mjs"
+
+const sizes = [10_000, 100_000, 1_000_000]
+const short = (/** @type {number} */ count) => (count === 1_000_000 ? "1 M" : `${count / 1000} k`)
+
+const subjects = [
+  { id: "raw", name: "raw: Map of totals", kind: /** @type {const} */ ("raw"), most: 1_000_000 },
+  {
+    id: "ours-null",
+    name: "effect-metrics, sink that does nothing",
+    kind: /** @type {const} */ ("ours"),
+    most: 1_000_000
+  },
+  { id: "ours-influx", name: "effect-metrics, InfluxDb", kind: /** @type {const} */ ("ours"), most: 1_000_000 },
+  { id: "prom", name: "prom-client, metrics()", kind: /** @type {const} */ ("peer"), most: 100_000 },
+  { id: "otel", name: "OpenTelemetry, collect", kind: /** @type {const} */ ("peer"), most: 100_000 }
+]
+const nothing = "effect-metrics, sink that does nothing"
+const influx = "effect-metrics, InfluxDb"
+
+/** @type {(name: string) => import("../harness.mjs").Goal} */
+const linear = (name) => ({
+  text: `${name}: a series of 1 M costs at most 1.5 times one of 10 k`,
+  limit: 1.5,
+  value: (get) => get(`${name}, 1 M`).median / get(`${name}, 10 k`).median
+})
+/** @type {(name: string) => import("../harness.mjs").Goal} */
+const unblocked = (name) => ({
+  text: `${name}: no turn of the event loop longer than 10 ms (median of the flushes' longest, at the worst size)`,
+  limit: 10,
+  value: (get) => Math.max(...sizes.map((count) => Number(get(`${name}, ${short(count)}`).more?.["longest turn ms"])))
+})
+
+/** @type {import("../harness.mjs").Row} */
+export const series = {
+  name: "series",
+  title: "10 k, 100 k and 1 M counters with 3 tags: all recorded once, then flushed",
+  unit: "ns a series",
+  goals: [linear(nothing), unblocked(nothing), linear(influx), unblocked(influx)],
+  run: async ({ isQuick }) => {
+    /** @type {Array<import("../harness.mjs").Result>} */
+    const results = []
+    for (const count of isQuick ? [1000, 2000, 4000] : sizes) {
+      for (const { id, kind, most, name } of subjects) {
+        if (count > most) continue
+        const server = id === "ours-influx" ? await startServer("ok") : undefined
+        const flushes = isQuick ? 2 : count === 1_000_000 ? 5 : 9
+        const run = await measured("series.mjs", [id, count, flushes, server?.port ?? 0])
+        await server?.close()
+        const at = isQuick ? (sizes[Math.log2(count / 1000)] ?? 0) : count
+        results.push({
+          name: `${name}, ${short(at)}`,
+          kind,
+          median: median(run.nanosPerSeries),
+          p10: quantile(run.nanosPerSeries, 0.1),
+          p90: quantile(run.nanosPerSeries, 0.9),
+          more: {
+            "CPU ns": Math.round(median(run.cpuPerSeries)),
+            "longest turn ms": Number(median(run.longestTurns).toFixed(1)),
+            worst: Number(Math.max(...run.longestTurns).toFixed(1)),
+            "GC pause ms": Number(median(run.longestPauses).toFixed(1)),
+            "bytes a series": Math.round(run.bytesAtRest),
+            "while gathering": Math.round(run.bytesGathering)
+          }
+        })
+      }
+    }
+    return {
+      results,
+      notes: [
+        "Bytes include the tags' strings. `longest turn` is wall time and includes garbage collection; `GC pause` is its longest part.",
+        "The InfluxDb row encodes, and writes over loopback; its time is until the last answer."
+      ]
+    }
+  }
+}

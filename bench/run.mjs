@@ -1,0 +1,83 @@
+// @ts-check
+/**
+ * `npm run bench` runs everything and writes `RESULTS.md` and `results.json`; `-- --only counter,http` replaces just the rows
+ * whose names begin so; `-- --quick` shows that all rows work, in seconds, and writes nothing.
+ */
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { cpus, loadavg } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { goalTable, isMet, markdown, rowTable } from "./report.mjs"
+import { rows } from "./rows/index.mjs"
+
+const { values } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } })
+const isQuick = values.quick === true
+const chosen = values.only?.split(",")
+const names = rows.map(({ name }) => name).filter((name) => chosen?.some((start) => name.startsWith(start)) ?? true)
+if (names.length === 0) throw new Error(`--only ${values.only}: rows are ${rows.map(({ name }) => name).join(", ")}`)
+
+const here = dirname(fileURLToPath(import.meta.url))
+const jsonFile = join(here, "results.json")
+const markdownFile = join(here, "RESULTS.md")
+
+const versionOf = (/** @type {string} */ name) => {
+  let folder = dirname(createRequire(import.meta.url).resolve(name))
+  while (
+    !existsSync(join(folder, "package.json")) ||
+    !readFileSync(join(folder, "package.json"), "utf8").includes(`"version"`)
+  ) {
+    folder = dirname(folder)
+  }
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version
+}
+
+const environment = {
+  node: process.versions.node,
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: cpus().length,
+  versions: Object.fromEntries(
+    ["effect", "prom-client", "@opentelemetry/sdk-metrics", "hot-shots", "@influxdata/influxdb-client"].map((name) => [
+      name,
+      versionOf(name)
+    ])
+  )
+}
+
+/** @type {Array<import("./report.mjs").Measured>} */
+const measured = []
+for (const name of names) {
+  const load = loadavg()[0] ?? NaN
+  const child = fork(join(here, "row.mjs"), [name, isQuick ? "quick" : "full"], { execArgv: ["--expose-gc"] })
+  /** @type {import("./report.mjs").Measured | undefined} */
+  let row
+  child.on("message", (message) => {
+    row = /** @type {import("./report.mjs").Measured} */ (message)
+  })
+  const [code] = await once(child, "exit")
+  if (row === undefined) {
+    console.error(`${name} ended with ${code}`)
+    process.exitCode = 1
+    continue
+  }
+  row.when = { at: new Date().toISOString(), load }
+  measured.push(row)
+  console.log(`\n${row.name}: ${row.title}\n\n${rowTable(row)}`)
+}
+
+console.log(`\n${goalTable(measured)}\n`)
+if (isQuick) console.log("--quick: too short to be believed, nothing written")
+else {
+  const earlier = chosen !== undefined && existsSync(jsonFile) ? JSON.parse(readFileSync(jsonFile, "utf8")).rows : []
+  const merged = rows.flatMap(({ name }) => {
+    const row = [...measured, ...earlier].find((candidate) => candidate.name === name)
+    return row === undefined ? [] : [row]
+  })
+  writeFileSync(jsonFile, JSON.stringify({ environment, rows: merged }, undefined, 2) + "\n")
+  writeFileSync(markdownFile, markdown(environment, merged))
+  const missed = merged.flatMap((row) => row.goals).filter((goal) => !isMet(goal)).length
+  console.log(`${markdownFile}: ${missed} goals missed`)
+}
