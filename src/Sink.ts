@@ -1,0 +1,128 @@
+/**
+ * Making a sink: one call of `layer` with something that can `write` a batch. Queueing, batching, retry, rate limits, the
+ * ledger and the shutdown are the lane's; a sink only sends, and says what went wrong with one of the errors here.
+ *
+ * @since 0.1.0
+ */
+import { Effect, type Layer, type Scope } from "effect"
+import { layerOf, type Parts } from "./delivery/attach.js"
+import type { DeliveryOptions, SeriesInfo } from "./delivery/options.js"
+import type { InvalidOption } from "./delivery/resolve.js"
+import type { Metrics } from "./delivery/service.js"
+import type { Sink } from "./delivery/sink.js"
+import type { Precision } from "./recording/lane.js"
+
+export type { DeliveryOptions, Renamed, SeriesInfo } from "./delivery/options.js"
+export { InvalidOption } from "./delivery/resolve.js"
+export {
+  type Batch,
+  type Encoded,
+  Misconfigured,
+  Rejected,
+  type Sink,
+  type SinkError,
+  Throttled,
+  TooLarge,
+  Unauthorized,
+  Unavailable,
+  type WriteResult
+} from "./delivery/sink.js"
+export type { Precision } from "./recording/lane.js"
+export type { Measurement } from "./recording/measurement.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LayerOptions<Payload, E, R> extends DeliveryOptions {
+  /** The sink's name, in logs, errors and ledgers. */
+  readonly name: string
+  /** Makes the backend's client; its scope is the layer's, and ends after the last write. */
+  readonly make: Effect.Effect<Sink<Payload>, E, R>
+  /** The backend keeps one value per series and timestamp of this precision, so timestamps are kept apart. Default: it does not. */
+  readonly overwrites?: Precision | undefined
+}
+
+/**
+ * The layer of a sink. Provided alone it makes a hub; inside other sinks' layers it joins them: a recording goes to all.
+ * Inside a sealed hub (`TestMetrics.layer`, `Metrics.layerNoop`) the sink is not made.
+ *
+ * Unless given: at most 1000 measurements a write, and a write without an answer is repeated (`ambiguous: "retry"`).
+ *
+ * @example
+ * import { Sink } from "effect-metrics"
+ * import { Effect } from "effect"
+ *
+ * const MyDb = Sink.layer({
+ *   name: "mydb",
+ *   make: Effect.succeed({
+ *     write: (batch) => Effect.log(`${batch.measurements.length} measurements`)
+ *   })
+ * })
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <Payload, E, R>(
+  options: LayerOptions<Payload, E, R>
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> =>
+  layerWith({
+    sink: options.name,
+    make: options.make,
+    overwrites: options.overwrites,
+    defaults: { batchSize: 1000, ambiguous: "retry" },
+    delivery: options
+  })
+
+/**
+ * What a sink knows of itself, apart from what its user sets.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Definition<Payload, E, R> {
+  /** The sink's name, unless the user gives the lane another. */
+  readonly sink: string
+  readonly make: Effect.Effect<Sink<Payload>, E, R>
+  readonly overwrites?: Precision | undefined
+  /** What holds where the user sets nothing. */
+  readonly defaults: DeliveryOptions & { readonly batchSize: number; readonly ambiguous: "retry" | "drop" }
+  /** What the user set. */
+  readonly delivery: DeliveryOptions
+}
+
+/**
+ * As `layer`, for sinks that others use: their defaults and their users' options are kept apart.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = <Payload, E, R>(
+  definition: Definition<Payload, E, R>
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> =>
+  layerOf({ ...parts<Payload, E, R>(definition), make: Effect.map(definition.make, (sink) => () => sink) })
+
+/**
+ * As `layerWith`, for a backend with several destinations (databases): one lane for each value of `partition`, with a queue,
+ * retries and a ledger of its own, so that one that fails holds back no other. At most 100; a series beyond is refused.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPartitioned = <Payload, E, R>(
+  definition: Omit<Definition<Payload, E, R>, "make"> & {
+    /** The destination of a series; asked once, when the series is created. */
+    readonly partition: (series: SeriesInfo) => string
+    readonly make: Effect.Effect<(partition: string) => Sink<Payload>, E, R>
+  }
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> =>
+  layerOf({ ...parts<Payload, E, R>(definition), make: definition.make, partition: definition.partition })
+
+const parts = <Payload, E, R>(
+  definition: Omit<Definition<Payload, E, R>, "make">
+): Omit<Parts<Payload, E, R>, "make" | "partition"> => ({
+  sink: definition.sink,
+  overwrites: definition.overwrites,
+  defaults: { name: definition.sink, batchBytes: 16 * 1024 * 1024, ...definition.defaults },
+  delivery: definition.delivery
+})

@@ -1,0 +1,101 @@
+/**
+ * The `Metrics` service: the live hub, found in the context of whoever records, and how hubs stand on each other.
+ * `Metrics` re-exports the reference; the rest is for `Metrics` and `Sink`.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { Ledger } from "../Ledger.js"
+import { Hub } from "../recording/hub.js"
+
+/** A lane as the hub that it is attached to knows it. */
+export interface Attached {
+  readonly name: string
+  /** Done when what was buffered when it was called has been settled, or the lane has ended. */
+  readonly flush: Effect.Effect<void>
+  /** One synchronous read. */
+  readonly ledger: () => Ledger
+}
+
+/** A hub with what `flush` and `ledgers` need. */
+export class LiveHub extends Hub {
+  readonly attached: Array<Attached> = []
+  constructor(
+    override readonly parent: LiveHub | null,
+    sealed: "sealed" | "open"
+  ) {
+    super(parent, sealed)
+  }
+
+  /** Own lanes first, then those of the parents. */
+  allAttached(): ReadonlyArray<Attached> {
+    return this.parent === null ? this.attached : [...this.attached, ...this.parent.allAttached()]
+  }
+}
+
+/** Takes recordings where no hub was provided, and drops them. */
+export const defaultHub = new LiveHub(null, "open")
+
+/**
+ * The metrics service: a `Context.Reference`, so that recording never adds a requirement. Without a layer, recordings are
+ * dropped: silently (one Debug line) in a process that has no metrics at all, with one Warning where a hub was built
+ * elsewhere. Every sink's layer provides it.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Metrics extends Context.Reference<Metrics>()("effect-metrics/Metrics", {
+  defaultValue: (): LiveHub => defaultHub
+}) {}
+
+const wiring = { hubs: false, warned: false, debugged: false }
+
+/** For tests: as if the process had just started. */
+export const forgetWiring = (): void => {
+  wiring.hubs = wiring.warned = wiring.debugged = false
+}
+
+const cure =
+  "Provide the layer outermost, App.pipe(Layer.provideMerge(MetricsLive)), or see \"compositions\" in the documentation."
+
+/** What a recording that found no hub comes to. */
+export const reachedDefault = (name: string): Effect.Effect<void> => {
+  if (wiring.hubs) {
+    if (wiring.warned) return Effect.void
+    wiring.warned = true
+    return Effect.logWarning(
+      `effect-metrics: ${JSON.stringify(name)} was recorded where no Metrics is provided, and is lost, though a hub exists. ${cure}`
+    )
+  }
+  if (wiring.debugged) return Effect.void
+  wiring.debugged = true
+  return Effect.logDebug(`effect-metrics: ${JSON.stringify(name)} was recorded, and no Metrics is provided: nothing is measured.`)
+}
+
+const children = new WeakMap<Hub, Layer.Layer<Metrics>>()
+
+/** The layer of a new hub on this one; the same value for the same hub, so that sinks that are built together share it. */
+export const childOf = (ambient: LiveHub): Layer.Layer<Metrics> => {
+  const known = children.get(ambient)
+  if (known !== undefined) return known
+  const layer = Layer.sync(Metrics, () => {
+    wiring.hubs = true
+    return new LiveHub(ambient === defaultHub ? null : ambient, "open")
+  })
+  children.set(ambient, layer)
+  return layer
+}
+
+/**
+ * Stands on the ambient hub: a sealed one is used as it is and `attach` does not run; else a child of it is made or shared,
+ * and `attach` runs with it.
+ */
+export const onAmbient = <E, R>(attach: (hub: LiveHub) => Layer.Layer<never, E, R>): Layer.Layer<Metrics, E, R> =>
+  Layer.unwrapEffect(
+    Effect.map(Metrics, (ambient) =>
+      ambient.sealed === "sealed"
+        ? Layer.succeed(Metrics, ambient)
+        : Layer.unwrapEffect(Effect.map(Metrics, attach)).pipe(Layer.provideMerge(childOf(ambient)))
+    )
+  )
+
+/** A sealed hub without lanes: what a lane's own fibers see, so that it never measures itself. */
+export const noopHub = new LiveHub(null, "sealed")

@@ -1,0 +1,47 @@
+/**
+ * Metrics for Effect apps: instrument once, ship to any number of backends.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * A sink for people: a live table on a terminal, plain lines elsewhere.
+ *
+ * @since 0.1.0
+ */
+export * as Console from "./sinks/Console.js"
+
+/**
+ * A sink for InfluxDB 1, 2 and 3, and what else takes line protocol over HTTP.
+ *
+ * @since 0.1.0
+ */
+export * as InfluxDb from "./sinks/InfluxDb.js"
+
+/**
+ * A sink's account of every recording.
+ *
+ * @since 0.1.0
+ */
+export * as Ledger from "./Ledger.js"
+
+/**
+ * What a sink receives.
+ *
+ * @since 0.1.0
+ */
+export * as Measurement from "./Measurement.js"
+
+/**
+ * Instruments, combinators, direct recording, the service and its layers.
+ *
+ * @since 0.1.0
+ */
+export * as Metrics from "./Metrics.js"
+
+/**
+ * Making a sink of one's own, the options that all have, and the errors they know.
+ *
+ * @since 0.1.0
+ */
+export * as Sink from "./Sink.js"

@@ -1,0 +1,213 @@
+/**
+ * What a hub keeps of one instrument with one set of tags: the cell that each of its lanes has for it. An entry is also the
+ * handle that `bind` gives. It resolves itself again when lanes came or series were forgotten, which it sees by its epoch.
+ */
+import type { RefuseReason } from "../Ledger.js"
+import type { Instrument } from "./instrument.js"
+import type { FieldValue, Tag } from "./measurement.js"
+import type { PointTarget, Target } from "./lane.js"
+import {
+  bucketOf,
+  type Cell,
+  type CounterCell,
+  type DistributionCell,
+  type GaugeCell
+} from "./series.js"
+
+/** What an entry needs of its hub. */
+export interface Owner {
+  readonly root: { readonly epoch: number }
+  readonly path: () => ReadonlyArray<Target>
+}
+
+abstract class EntryBase<C extends Cell> {
+  protected epoch = -1
+  /** One a lane, own lanes first. Replaced, never changed, when lanes come. */
+  protected cells: Array<C> = []
+  constructor(
+    readonly hub: Owner,
+    readonly instrument: Instrument,
+    readonly tags: ReadonlyArray<Tag>
+  ) {}
+
+  protected resolve(): void {
+    this.epoch = this.hub.root.epoch
+    const cells: Array<C> = []
+    for (const lane of this.hub.path()) {
+      if (!lane.takes(this.instrument.level)) continue
+      const cell = lane.cell(this.instrument, this.tags)
+      // A lane makes the kind of cell that the instrument's kind asks for, and so does this class's factory.
+      if (cell !== null) cells.push(cell as C)
+    }
+    this.cells = cells
+  }
+
+  /** The cells as they are now, for what must be undone in just these. */
+  current(): ReadonlyArray<C> {
+    if (this.epoch !== this.hub.root.epoch) this.resolve()
+    return this.cells
+  }
+
+  protected refuse(reason: RefuseReason): void {
+    for (const cell of this.current()) cell.lane.refuse(cell.lane.closed ? "closed" : reason, this.instrument.name)
+  }
+}
+
+const refusalOf = (instrument: Instrument, value: unknown): RefuseReason | undefined => {
+  if (typeof value !== "number" || value - value !== 0) return "not_finite"
+  return instrument.valueType === "int" && !Number.isSafeInteger(value) ? "not_integer" : undefined
+}
+
+/** A counter bound to its tags: the benchmark's row "bound counter". */
+export class CounterEntry extends EntryBase<CounterCell> {
+  increment(): void {
+    this.add(1)
+  }
+
+  incrementBy(step: number): void {
+    const refusal = refusalOf(this.instrument, step) ?? (step < 0 && this.instrument.monotonic ? "negative" : undefined)
+    if (refusal === undefined) this.add(step)
+    else this.refuse(refusal)
+  }
+
+  private add(step: number): void {
+    if (this.epoch !== this.hub.root.epoch) this.resolve()
+    const { cells } = this
+    for (let i = 0; i < cells.length; i++) {
+      let cell = cells[i]!
+      if (!cell.gathering) {
+        // `touch` and `revive` keep the kind.
+        cell = cells[i] = cell.lane.touch(cell) as CounterCell
+        if (!cell.gathering) {
+          cell.lane.direct(cell, step)
+          continue
+        }
+      }
+      cell.value += step
+      cell.weight++
+      cell.recorded++
+    }
+  }
+}
+
+/** A gauge bound to its tags. */
+export class GaugeEntry extends EntryBase<GaugeCell> {
+  set(value: number): void {
+    const refusal = refusalOf(this.instrument, value)
+    if (refusal !== undefined) return this.refuse(refusal)
+    const cells = this.current()
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!
+      if (cell.overflow) cell.lane.refuse("series_limit", this.instrument.name)
+      else recordGauge(cell, value, false)
+    }
+  }
+
+  increment(): void {
+    this.incrementBy(1)
+  }
+
+  incrementBy(step: number): void {
+    const refusal = refusalOf(this.instrument, step)
+    if (refusal !== undefined) return this.refuse(refusal)
+    stepGauges(this.current(), step)
+  }
+}
+
+/** Adds to each of the gauges: with the cells of an earlier moment, to those that had the opposite step then. */
+export const stepGauges = (cells: ReadonlyArray<GaugeCell>, step: number): void => {
+  for (let i = 0; i < cells.length; i++) recordGauge(cells[i]!, step, true)
+}
+
+const recordGauge = (given: GaugeCell, value: number, stepped: boolean): void => {
+  // `touch` keeps the kind.
+  const cell = given.gathering ? given : (given.lane.touch(given) as GaugeCell)
+  if (cell.lane.closed || cell.mode === "refusing") return cell.lane.direct(cell, value)
+  cell.value = stepped ? cell.value + value : value
+  cell.stepped = stepped
+  if (cell.mode === "raw") return cell.lane.direct(cell, cell.value)
+  cell.weight++
+  cell.recorded++
+}
+
+/** A timer or distribution bound to its tags: the benchmark's row "histogram record". */
+export class DistributionEntry extends EntryBase<DistributionCell> {
+  record(value: number): void {
+    const refusal =
+      refusalOf(this.instrument, value) ?? (value < 0 && this.instrument.kind === "timer" ? "negative" : undefined)
+    if (refusal !== undefined) return this.refuse(refusal)
+    if (this.epoch !== this.hub.root.epoch) this.resolve()
+    const { cells } = this
+    for (let i = 0; i < cells.length; i++) {
+      let cell = cells[i]!
+      if (!cell.gathering) {
+        // `touch` and `revive` keep the kind.
+        cell = cells[i] = cell.lane.touch(cell) as DistributionCell
+        if (!cell.gathering) {
+          cell.lane.direct(cell, value)
+          continue
+        }
+      }
+      cell.histogram.record(value)
+      if (cell.buckets !== undefined) {
+        const bucket = bucketOf(cell.series.boundaries!, value)
+        cell.buckets[bucket] = cell.buckets[bucket]! + 1
+      }
+      cell.weight++
+      cell.recorded++
+    }
+  }
+}
+
+/** A name for points with its tags. */
+export class PointEntry {
+  private epoch = -1
+  private targets: Array<PointTarget> = []
+  constructor(
+    readonly hub: Owner,
+    readonly instrument: Instrument,
+    readonly tags: ReadonlyArray<Tag>
+  ) {}
+
+  /** The arrays must be the callee's to keep. `nanos` is `undefined` where the time is the clock's. */
+  emit(
+    fieldNames: ReadonlyArray<string>,
+    fieldValues: ReadonlyArray<FieldValue>,
+    bytes: number,
+    millis: number,
+    nanos: number | undefined
+  ): void {
+    if (this.epoch !== this.hub.root.epoch) this.resolve()
+    for (let i = 0; i < this.targets.length; i++) {
+      const { lane, series } = this.targets[i]!
+      if (typeof series === "string") lane.refuse(series, this.instrument.name)
+      else lane.point(series, fieldNames, fieldValues, bytes, millis, nanos)
+    }
+  }
+
+  private resolve(): void {
+    this.epoch = this.hub.root.epoch
+    this.targets = []
+    for (const lane of this.hub.path()) {
+      if (!lane.takes(this.instrument.level)) continue
+      const target = lane.points(this.instrument, this.tags)
+      if (target !== null) this.targets.push(target)
+    }
+  }
+}
+
+export type Entry = CounterEntry | GaugeEntry | DistributionEntry | PointEntry
+
+export const make = (hub: Owner, instrument: Instrument, tags: ReadonlyArray<Tag>): Entry => {
+  switch (instrument.kind) {
+    case "counter":
+      return new CounterEntry(hub, instrument, tags)
+    case "gauge":
+      return new GaugeEntry(hub, instrument, tags)
+    case "timer":
+    case "distribution":
+      return new DistributionEntry(hub, instrument, tags)
+    case "point":
+      return new PointEntry(hub, instrument, tags)
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The live `Metrics`: fans a recording out to its lanes and to its parent's. It finds the cells of an instrument and its
+ * tags by nested Maps over what the caller gave, without concatenating (nothing to inject into) and without sorting; what it
+ * keeps is bounded, and forgotten as a whole when full.
+ */
+import type { RefuseReason } from "../Ledger.js"
+import * as Entry from "./entry.js"
+import { make as makeInstrument, type Instrument } from "./instrument.js"
+import type { Target } from "./lane.js"
+import type { Tag } from "./measurement.js"
+import * as Tags from "./tags.js"
+
+/** Tags as callers give them. */
+export type GivenTags = Readonly<Record<string, string | undefined>>
+
+/** A label of Effect's own metric regions. */
+export interface Label {
+  readonly key: string
+  readonly value: string
+}
+
+class Node {
+  entry: Entry.Entry | null = null
+  readonly children = new Map<string | undefined, Node>()
+}
+
+/** The child for a key that was not found as given: checked, because what is kept here must be small strings. */
+const grow = (node: Node, key: unknown): Node => {
+  if (key !== undefined && typeof key !== "string") throw new Unfit("invalid_tags")
+  const known = node.children.get(key)
+  if (known !== undefined) return known
+  if (key !== undefined && key.length > Tags.maxIdentityLength) throw new Unfit("too_long")
+  const child = new Node()
+  node.children.set(key, child)
+  return child
+}
+
+/** Leaves a walk over tags that cannot be used. */
+class Unfit extends Error {
+  constructor(readonly refusal: RefuseReason) {
+    super(refusal)
+  }
+}
+
+/** The tags that a fiber's region adds, with what the hub keeps for recordings made in it. */
+export class Region {
+  readonly instruments = new Map<Instrument, Node>()
+  constructor(readonly tags: ReadonlyArray<Tag>) {}
+}
+
+/** Entries and regions that a hub keeps, in multiples of its lanes' `maxSeries`. */
+const keepPerSeries = 2
+const minimumKept = 4096
+
+/** What the hubs of one tree share. */
+export interface Root {
+  /** Changes when a lane is attached anywhere in the tree, or forgets series. */
+  epoch: number
+}
+
+export class Hub {
+  readonly root: Root
+  readonly lanes: Array<Target> = []
+  private readonly keys = new Set<object>()
+  private regions = new WeakMap<ReadonlyArray<Label>, Region>()
+  private byContent = new Map<string, Region>()
+  private base = new Region(Tags.empty)
+  private points = new Map<string, Instrument>()
+  private kept = 0
+  private limit = minimumKept
+
+  constructor(
+    readonly parent: Hub | null,
+    /** A sealed hub takes no sinks: those built inside it are not made. */
+    readonly sealed: "sealed" | "open"
+  ) {
+    this.root = parent === null ? { epoch: 0 } : parent.root
+    if (parent !== null) this.limit = parent.limit
+  }
+
+  /** Own lanes first, then those of the parents. */
+  path(): ReadonlyArray<Target> {
+    return this.parent === null ? this.lanes : [...this.lanes, ...this.parent.path()]
+  }
+
+  /** Whether the lane of this key is attached here or above. */
+  has(key: object): boolean {
+    return this.keys.has(key) || (this.parent !== null && this.parent.has(key))
+  }
+
+  attach(key: object, lane: Target): void {
+    this.keys.add(key)
+    this.lanes.push(lane)
+    this.limit = Math.max(this.limit, keepPerSeries * lane.maxSeries)
+    lane.onForget = () => {
+      this.root.epoch++
+      this.forget()
+    }
+    this.root.epoch++
+  }
+
+  private forget(): void {
+    this.regions = new WeakMap()
+    this.byContent = new Map()
+    this.base = new Region(Tags.empty)
+    this.points = new Map()
+    this.kept = 0
+  }
+
+  /** By the identity of Effect's array, which stays the same within a region. */
+  region(labels: ReadonlyArray<Label>): Region {
+    if (labels.length === 0) return this.base
+    const known = this.regions.get(labels)
+    if (known !== undefined) return known
+    const tags = Tags.merge(labels.map((label): Tag => [label.key, label.value]))
+    const key = Tags.identity("", tags)
+    let region = this.byContent.get(key)
+    if (region === undefined) {
+      if (++this.kept > this.limit) this.forget()
+      region = new Region(tags)
+      this.byContent.set(key, region)
+    }
+    this.regions.set(labels, region)
+    return region
+  }
+
+  /** The entry for these tags in this region, or why there can be none; that is counted already. Never throws. */
+  entry(instrument: Instrument, region: Region, tags: GivenTags | undefined): Entry.Entry | undefined {
+    try {
+      let node = region.instruments.get(instrument)
+      if (node === undefined) {
+        node = new Node()
+        region.instruments.set(instrument, node)
+        this.kept++
+      }
+      if (tags !== undefined) node = walk(node, instrument.tagKeys, tags)
+      return node.entry ?? this.enter(node, instrument, region, tags)
+    } catch (error) {
+      // The walk may have kept nodes. Everything but `Unfit` comes from a getter or proxy of the caller's.
+      if (++this.kept > this.limit) this.forget()
+      return this.refuse(instrument, error instanceof Unfit ? error.refusal : "threw")
+    }
+  }
+
+  private enter(
+    node: Node,
+    instrument: Instrument,
+    region: Region,
+    given: GivenTags | undefined
+  ): Entry.Entry | undefined {
+    if (instrument.problem !== undefined) return this.refuse(instrument, instrument.problem)
+    const own = given === undefined ? Tags.empty : tagsOf(instrument, given)
+    if (own === undefined) return this.refuse(instrument, "invalid_tags")
+    const tags = Tags.merge(region.tags, own, instrument.fixed)
+    const length = Tags.identityLength(instrument.name, tags)
+    this.kept += 1 + (length >>> 8)
+    const full = this.kept > this.limit
+    if (full) this.forget()
+    if (length > Tags.maxIdentityLength) return this.refuse(instrument, "too_long")
+    const entry = Entry.make(this, instrument, tags)
+    if (!full) node.entry = entry
+    return entry
+  }
+
+  /** The name under which points of this name and level are looked up. */
+  pointInstrument(name: string, level: string | undefined): Instrument {
+    const key = level === undefined ? name : JSON.stringify([name, level])
+    const known = this.points.get(key)
+    if (known !== undefined && known.level === level) return known
+    if (++this.kept > this.limit) this.forget()
+    const instrument = makeInstrument("point", name, { level })
+    this.points.set(key, instrument)
+    return instrument
+  }
+
+  /** Counts a recording that cannot be one, in every lane that would have had it. */
+  refuse(instrument: Instrument, reason: RefuseReason): undefined {
+    for (const lane of this.path()) {
+      if (lane.takes(instrument.level)) lane.refuse(lane.closed ? "closed" : reason, instrument.name)
+    }
+    return undefined
+  }
+}
+
+const walk = (from: Node, tagKeys: ReadonlyArray<string> | undefined, tags: GivenTags): Node => {
+  let node = from
+  if (tagKeys !== undefined) {
+    for (let i = 0; i < tagKeys.length; i++) {
+      const key = tagKeys[i]!
+      node = node.children.get(tags[key]) ?? grow(node, ownOf(tags, key))
+    }
+    return node
+  }
+  const keys = Object.keys(tags)
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!
+    node = node.children.get(key) ?? grow(node, key)
+    node = node.children.get(tags[key]) ?? grow(node, tags[key])
+  }
+  return node
+}
+
+const ownOf = (tags: GivenTags, key: string): unknown => (Object.hasOwn(tags, key) ? tags[key] : undefined)
+
+const tagsOf = (instrument: Instrument, given: GivenTags): ReadonlyArray<Tag> | undefined => {
+  if (typeof given !== "object" || given === null) return undefined
+  if (instrument.tagKeys === undefined) return Tags.fromRecord(given)
+  const tags: Array<Tag> = []
+  for (const key of instrument.tagKeys) {
+    const value = ownOf(given, key)
+    if (value === undefined) continue
+    if (key === "" || typeof value !== "string") return undefined
+    tags.push([key, value])
+  }
+  return tags
+}

@@ -1,0 +1,545 @@
+/**
+ * A lane's state: its series with their windows, the way to its queue, its account. Everything is synchronous and happens
+ * in one turn; `delivery/` drives it. Memory is bounded by `maxSeries` for series and by the queue for points.
+ */
+import type { DropReason, RefuseReason } from "../Ledger.js"
+import { Account } from "./account.js"
+import type { Instrument } from "./instrument.js"
+import * as Series from "./series.js"
+import type { FieldValue, Kind, Measurement, Point, Tag } from "./measurement.js"
+import type { PointQueue } from "./queue.js"
+import * as Tags from "./tags.js"
+
+/** What a view decides about a series: another identity, or `null` to exclude it. */
+export type View = (series: {
+  readonly name: string
+  readonly tags: Readonly<Record<string, string>>
+  readonly kind: Kind | "point"
+  readonly level: string | undefined
+}) => { readonly name: string; readonly tags: Readonly<Record<string, string>> } | null
+
+/** The precision at which a backend overwrites what has the same series and timestamp. */
+export type Precision = "ns" | "us" | "ms" | "s"
+
+export interface LaneConfig {
+  readonly name: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** From 0 to below 1. */
+  readonly random: () => number
+  readonly levels: ReadonlySet<string> | null
+  readonly view: View | null
+  readonly viewPoint: View | null
+  readonly prefix: string
+  readonly tags: ReadonlyArray<Tag>
+  readonly maxSeries: number
+  readonly expireAfterMillis: number | null
+  readonly aggregate: boolean
+  readonly resendGauges: boolean
+  readonly sampleRate: number
+  readonly overwrites: Precision | null
+  /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
+  readonly nanos: number
+}
+
+export interface Notice {
+  readonly level: "warning" | "debug"
+  readonly message: string
+}
+
+const maxNotices = 100
+
+/** Points keep few bytes beside their strings: the object, two arrays, the fields' boxes. */
+const pointOverhead = 160
+
+/** How a lane names a series. */
+export interface Identity {
+  readonly name: string
+  readonly tags: ReadonlyArray<Tag>
+}
+
+/** Where a name for points leads to in a lane, or why it leads nowhere. */
+export interface PointTarget {
+  readonly lane: Lane
+  readonly series: Series.LaneSeries | RefuseReason
+}
+
+/** A lane, or several behind one front, as a hub sees them. */
+export interface Target {
+  readonly maxSeries: number
+  readonly closed: boolean
+  onForget: () => void
+  readonly takes: (level: string | undefined) => boolean
+  readonly cell: (instrument: Instrument, tags: ReadonlyArray<Tag>) => Series.Cell | null
+  readonly points: (instrument: Instrument, tags: ReadonlyArray<Tag>) => PointTarget | null
+  readonly refuse: (reason: RefuseReason, name: string) => void
+}
+
+export class Lane implements Target, Series.Owner {
+  readonly account = new Account()
+  queue: PointQueue = { offer: (point) => this.account.drop("queue_full", point.weight) }
+  /** Something happened that delivery must look at. Runs within a recording call, so it must be O(1). */
+  onNotice: () => void = () => {}
+  /** Runs before windows are marked due: the lane's place to record about itself. */
+  onMark: () => void = () => {}
+  closed = false
+
+  private readonly cells = new Map<string, Series.Cell>()
+  /** The kind that each name has in this lane, with its overflow cell once there is one. */
+  private readonly names = new Map<string, { readonly kind: Kind; overflow: Series.Cell | null; series: number }>()
+  private readonly pointSeriesByKey = new Map<string, Series.LaneSeries>()
+  private overflowing = 0
+  private dirtyHead: Series.Cell | null = null
+  private dirtyTail: Series.Cell | null = null
+  private dueHead: Series.Cell | null = null
+  private dueTail: Series.Cell | null = null
+  dirtyCount = 0
+  dueCount = 0
+  private notices: Array<Notice> = []
+  private readonly noticed = new Set<string>()
+  /** Where the timestamps of forgotten point series ended. */
+  private lastPointMillis = -Infinity
+  /** Tells hubs to resolve again what they keep: series were forgotten. */
+  onForget: () => void = () => {}
+
+  constructor(readonly config: LaneConfig) {}
+
+  get name(): string {
+    return this.config.name
+  }
+
+  get maxSeries(): number {
+    return this.config.maxSeries
+  }
+
+  get seriesCount(): number {
+    return this.cells.size + this.overflowing
+  }
+
+  /** Whether the lane wants recordings of this level at all. */
+  takes(level: string | undefined): boolean {
+    const { levels } = this.config
+    return levels === null || (level !== undefined && levels.has(level))
+  }
+
+  /** The cell of an instrument with these tags; `null` where a view excludes it. Slow path: hubs keep what it answers. */
+  cell(instrument: Instrument, tags: ReadonlyArray<Tag>): Series.Cell | null {
+    const identity = identify(this.config, instrument, tags)
+    return identity === null ? null : this.cellAt(instrument, identity)
+  }
+
+  /** As `cell`, for what `identify` said. */
+  cellAt(instrument: Instrument, identity: Identity | RefuseReason): Series.Cell {
+    if (typeof identity === "string") return this.refusing(instrument, identity, instrument.name)
+    return this.cellOf(instrument, identity.name, identity.tags)
+  }
+
+  /** The live cell in place of one that was forgotten. */
+  revive(cell: Series.Cell): Series.Cell {
+    const { series } = cell
+    const kept = this.cells.get(series.key)
+    if (kept !== undefined) return kept
+    return this.cellOf({ ...series, aggregate: cell.mode !== "raw" }, series.name, series.tags)
+  }
+
+  private cellOf(
+    instrument: Pick<
+      Instrument,
+      "kind" | "valueType" | "unit" | "description" | "level" | "boundaries" | "aggregate"
+    >,
+    name: string,
+    tags: ReadonlyArray<Tag>
+  ): Series.Cell {
+    const kind = kindOf(instrument)
+    const known = this.names.get(name)
+    if (known !== undefined && known.kind !== kind) return this.refusing(instrument, "type_conflict", name)
+    const key = Tags.identity(name, tags)
+    const kept = this.cells.get(key)
+    if (kept !== undefined) return kept
+    if (this.cells.size < this.config.maxSeries) {
+      const cell = this.make(instrument, key, name, tags, this.modeOf(instrument), undefined)
+      this.cells.set(key, cell)
+      if (known === undefined) this.names.set(name, { kind, overflow: null, series: 1 })
+      else known.series++
+      return cell
+    }
+    if (known?.overflow) return known.overflow
+    // Names beyond the bound are as unbounded as tags: half as many again may have an overflow series.
+    if (this.overflowing >= Math.max(16, this.config.maxSeries >>> 1)) {
+      return this.refusing(instrument, "series_limit", name)
+    }
+    this.notice("warning", "overflow", name, () =>
+      `${JSON.stringify(short(name))} has series beyond maxSeries (${this.config.maxSeries}): they share one tagged overflow=true`
+    )
+    const merged = Tags.merge(this.config.tags, [["overflow", "true"]])
+    const overflow = this.make(instrument, Tags.identity(name, merged), name, merged, this.modeOf(instrument), undefined)
+    if (overflow.kind === "gauge") overflow.overflow = true
+    this.overflowing++
+    if (known === undefined) this.names.set(name, { kind, overflow, series: 0 })
+    else known.overflow = overflow
+    return overflow
+  }
+
+  private modeOf(instrument: Pick<Instrument, "aggregate">): Series.Mode {
+    return this.config.aggregate && instrument.aggregate ? "windowed" : "raw"
+  }
+
+  private make(
+    instrument: Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries">,
+    key: string,
+    name: string,
+    tags: ReadonlyArray<Tag>,
+    mode: Series.Mode,
+    refusal: RefuseReason | undefined
+  ): Series.Cell {
+    const { boundaries, description, kind, level, unit, valueType } = instrument
+    const series = new Series.LaneSeries(key, name, tags, kind, valueType, unit, description, level, boundaries)
+    const millis = this.config.now()
+    switch (kind) {
+      case "gauge":
+        return new Series.GaugeCell(this, series, mode, refusal, millis)
+      case "timer":
+      case "distribution":
+        return new Series.DistributionCell(this, series, mode, refusal, millis)
+      default:
+        return new Series.CounterCell(this, series, mode, refusal, millis)
+    }
+  }
+
+  private refusing(
+    instrument: Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries">,
+    reason: RefuseReason,
+    name: string
+  ): Series.Cell {
+    return this.make(instrument, "", name, Tags.empty, "refusing", reason)
+  }
+
+  /** How this lane names points; `null` where a view excludes them. */
+  points(instrument: Instrument, tags: ReadonlyArray<Tag>): PointTarget | null {
+    const identity = identify(this.config, instrument, tags)
+    return identity === null ? null : this.pointsAt(instrument, identity)
+  }
+
+  /** As `points`, for what `identify` said. */
+  pointsAt(instrument: Instrument, identity: Identity | RefuseReason): PointTarget {
+    return { lane: this, series: typeof identity === "string" ? identity : this.pointSeries(instrument, identity) }
+  }
+
+  private pointSeries(instrument: Instrument, identity: Identity): Series.LaneSeries {
+    const { description, level, unit, valueType } = instrument
+    const key = Tags.identity(identity.name, identity.tags)
+    const kept = this.pointSeriesByKey.get(key)
+    if (kept !== undefined && kept.level === level) return kept
+    if (this.pointSeriesByKey.size >= this.config.maxSeries) {
+      for (const series of this.pointSeriesByKey.values()) this.lastPointMillis = Math.max(this.lastPointMillis, series.lastMillis)
+      this.pointSeriesByKey.clear()
+    }
+    const series = new Series.LaneSeries(
+      key,
+      identity.name,
+      identity.tags,
+      "point",
+      valueType,
+      unit,
+      description,
+      level,
+      undefined
+    )
+    series.lastMillis = kept?.lastMillis ?? this.lastPointMillis
+    series.lastNanos = kept?.lastNanos ?? 0
+    this.pointSeriesByKey.set(key, series)
+    return series
+  }
+
+  /** A point of its own time; `nanos` is `undefined` where the clock gave the time, and then it is free to be made unique. */
+  point(
+    series: Series.LaneSeries,
+    fieldNames: ReadonlyArray<string>,
+    fieldValues: ReadonlyArray<FieldValue>,
+    bytes: number,
+    millis: number,
+    nanos: number | undefined
+  ): void {
+    const { account, config } = this
+    if (this.closed) return this.refuse("closed", series.name)
+    if (config.sampleRate < 1 && config.random() >= config.sampleRate) return
+    let atMillis = millis
+    let atNanos = nanos ?? config.nanos
+    if (config.overwrites !== null) {
+      const order = compare(atMillis, atNanos, series, config.overwrites)
+      if (order === 0 || (order < 0 && nanos === undefined)) {
+        atMillis = series.lastMillis
+        atNanos = series.lastNanos
+        switch (config.overwrites) {
+          case "ns":
+            atNanos += 1
+            break
+          case "us":
+            atNanos = (Math.floor(atNanos / 1000) + 1) * 1000
+            break
+          case "ms":
+            atMillis += 1
+            break
+          case "s":
+            atMillis = (Math.floor(atMillis / 1000) + 1) * 1000
+        }
+        if (atNanos >= 1_000_000) {
+          atMillis += 1
+          atNanos -= 1_000_000
+        }
+        if (atMillis - millis > 1000) {
+          account.recorded += 1
+          account.drop("same_timestamp", 1)
+          return
+        }
+      }
+      if (order >= 0 || nanos === undefined) {
+        series.lastMillis = atMillis
+        series.lastNanos = atNanos
+      }
+    }
+    const point: Point = {
+      _tag: "point",
+      series,
+      weight: 1,
+      millis: atMillis,
+      nanos: atNanos,
+      fieldNames,
+      fieldValues,
+      sampleRate: config.sampleRate
+    }
+    this.queue.offer(point, bytes + pointOverhead)
+  }
+
+  /** A recording that no open window takes: see `Mode`. */
+  direct(cell: Series.Cell, value: number): void {
+    if (this.closed) this.refuse("closed", cell.series.name)
+    else if (cell.mode === "refusing") this.refuse(cell.refusal ?? "series_limit", cell.series.name)
+    else this.point(cell.series, valueField, [value], 8, this.config.now(), undefined)
+  }
+
+  refuse(reason: RefuseReason, name: string): void {
+    this.account.refuse(reason)
+    this.notice(reason === "closed" ? "debug" : "warning", reason, name, () =>
+      `${JSON.stringify(short(name))}: recordings are refused: ${reason}`
+    )
+  }
+
+  private notice(level: Notice["level"], reason: string, name: string, message: () => string): void {
+    if (this.noticed.size >= maxNotices) return
+    const key = `${reason} ${short(name)}`
+    if (this.noticed.has(key)) return
+    this.noticed.add(key)
+    this.notices.push({ level, message: message() })
+  }
+
+  /** At most one per reason and name, and a hundred in all. */
+  takeNotices(): ReadonlyArray<Notice> {
+    if (this.notices.length === 0) return this.notices
+    const taken = this.notices
+    this.notices = []
+    return taken
+  }
+
+  /** The first recording of a cell's window. Returns the cell that takes it, which gathers unless its mode or the lane forbids. */
+  touch(cell: Series.Cell): Series.Cell {
+    if (this.closed || cell.mode !== "windowed") return cell
+    const live = cell.expired ? this.revive(cell) : cell
+    if (!live.listed && live.mode === "windowed") this.pushDirty(live)
+    return live
+  }
+
+  private pushDirty(cell: Series.Cell): void {
+    cell.listed = true
+    cell.gathering = !this.closed
+    cell.next = null
+    if (this.dirtyTail === null) this.dirtyHead = cell
+    else this.dirtyTail.next = cell
+    this.dirtyTail = cell
+    this.dirtyCount++
+  }
+
+  /** What has gathered up to now is due. */
+  markDue(): void {
+    this.onMark()
+    if (this.config.resendGauges) {
+      for (const cell of this.cells.values()) {
+        if (cell.kind === "gauge" && !cell.listed && cell.recorded > 0 && cell.sealed === null) this.pushDirty(cell)
+      }
+    }
+    this.moveDirtyToDue()
+  }
+
+  private moveDirtyToDue(): void {
+    if (this.dirtyHead === null) return
+    if (this.dueTail === null) this.dueHead = this.dirtyHead
+    else this.dueTail.next = this.dirtyHead
+    this.dueTail = this.dirtyTail
+    this.dueCount += this.dirtyCount
+    this.dirtyHead = this.dirtyTail = null
+    this.dirtyCount = 0
+  }
+
+  /** Seals at most `limit` due windows. A series that still has a sealed one waits for the next time. */
+  sealDue(limit: number, millis: number): Array<Measurement> {
+    const sealed: Array<Measurement> = []
+    while (sealed.length < limit && this.dueHead !== null) {
+      const cell = this.dueHead
+      this.dueHead = cell.next
+      if (this.dueHead === null) this.dueTail = null
+      this.dueCount--
+      cell.next = null
+      if (cell.sealed !== null) {
+        this.pushDirty(cell)
+        continue
+      }
+      cell.listed = cell.gathering = false
+      sealed.push(Series.seal(cell, this.stampOf(cell, millis), this.config.nanos) as Measurement)
+    }
+    return sealed
+  }
+
+  /** The end of a window: never that of the series' last one where the backend would overwrite it. */
+  private stampOf(cell: Series.Cell, millis: number): number {
+    if (this.config.overwrites === null) return Math.max(millis, cell.startMillis)
+    const unit = this.config.overwrites === "s" ? 1000 : 1
+    const same = Math.floor(millis / unit) <= Math.floor(cell.lastMillis / unit)
+    return same ? (Math.floor(cell.lastMillis / unit) + 1) * unit : millis
+  }
+
+  delivered(measurements: ReadonlyArray<Measurement>): void {
+    for (const measurement of measurements) {
+      this.account.delivered += measurement.weight
+      settle(measurement)
+    }
+  }
+
+  dropped(measurements: ReadonlyArray<Measurement>, reason: DropReason): void {
+    for (const measurement of measurements) {
+      this.account.drop(reason, measurement.weight)
+      settle(measurement)
+    }
+  }
+
+  /** Windows that are known not to be stored: they gather on, and are due. */
+  reopen(measurements: ReadonlyArray<Measurement>): void {
+    let gathered = false
+    for (let i = measurements.length - 1; i >= 0; i--) {
+      const window = windowOf(measurements[i]!)
+      if (window === undefined) continue
+      Series.reopen(window)
+      const cell: Series.Cell = window.cell
+      if (cell.listed) gathered = true
+      else {
+        cell.listed = true
+        cell.gathering = !this.closed
+        cell.next = this.dueHead
+        this.dueHead = cell
+        if (this.dueTail === null) this.dueTail = cell
+        this.dueCount++
+      }
+    }
+    if (gathered) this.moveDirtyToDue()
+  }
+
+  /** Forgets series that were delivered and have been silent since. */
+  expire(millis: number): void {
+    const { expireAfterMillis } = this.config
+    if (expireAfterMillis === null) return
+    let forgot = false
+    for (const [key, cell] of this.cells) {
+      if (cell.listed || cell.sealed !== null || millis - cell.startMillis < expireAfterMillis) continue
+      if (cell.kind === "gauge" && cell.stepped && cell.value !== 0) continue
+      cell.expired = true
+      forgot = true
+      this.account.recorded += cell.recorded
+      cell.recorded = 0
+      this.cells.delete(key)
+      const name = this.names.get(cell.series.name)
+      if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(cell.series.name)
+    }
+    if (forgot) this.onForget()
+  }
+
+  /** Every series, for reads. */
+  *all(): IterableIterator<Series.Cell> {
+    yield* this.cells.values()
+    if (this.overflowing > 0) for (const { overflow } of this.names.values()) if (overflow !== null) yield overflow
+  }
+
+  openWeight(): number {
+    let weight = 0
+    for (const cell of this.all()) weight += cell.weight
+    return weight
+  }
+
+  recordedInSeries(): number {
+    let recorded = 0
+    for (const cell of this.all()) recorded += cell.recorded
+    return recorded
+  }
+
+  close(): void {
+    this.markDue()
+    this.closed = true
+    for (const cell of this.all()) cell.gathering = false
+  }
+}
+
+/** The lane's name and tags for a series, `null` if a view excludes it, or why it can have none. */
+export const identify = (
+  config: LaneConfig,
+  instrument: Instrument,
+  tags: ReadonlyArray<Tag>
+): Identity | RefuseReason | null => {
+  const view = instrument.kind === "point" ? config.viewPoint : config.view
+  let name = instrument.name
+  let merged = config.tags.length === 0 ? tags : Tags.merge(config.tags, tags)
+  if (view !== null) {
+    try {
+      const { kind, level } = instrument
+      const viewed = view({ name, tags: Tags.toRecord(merged), kind, level })
+      if (viewed === null) return null
+      const retagged = Tags.fromRecord(viewed.tags)
+      if (typeof viewed.name !== "string" || viewed.name === "") return "invalid_name"
+      if (retagged === undefined) return "invalid_tags"
+      name = viewed.name
+      merged = retagged
+    } catch {
+      return "threw"
+    }
+  }
+  name = config.prefix + name
+  return Tags.identityLength(name, merged) > Tags.maxIdentityLength ? "too_long" : { name, tags: merged }
+}
+
+const valueField: ReadonlyArray<string> = ["value"]
+
+const short = (name: string): string => (name.length > 64 ? `${name.slice(0, 64)}…` : name)
+
+const kindOf = (instrument: Pick<Instrument, "kind">): Kind => (instrument.kind === "point" ? "counter" : instrument.kind)
+
+const windowOf = (measurement: Measurement): Series.SealedWindow | undefined =>
+  // Every window that a lane hands out was made by `Series.seal`, which keeps its cell in it.
+  measurement._tag === "point" ? undefined : (measurement as unknown as Series.SealedWindow)
+
+const settle = (measurement: Measurement): void => {
+  const window = windowOf(measurement)
+  if (window !== undefined) Series.settle(window)
+}
+
+/** Below, at or above the last timestamp of the series, at the backend's precision. */
+const compare = (millis: number, nanos: number, last: Series.LaneSeries, precision: Precision): number => {
+  switch (precision) {
+    case "ns":
+      return millis === last.lastMillis ? nanos - last.lastNanos : millis - last.lastMillis
+    case "us":
+      return millis === last.lastMillis
+        ? Math.floor(nanos / 1000) - Math.floor(last.lastNanos / 1000)
+        : millis - last.lastMillis
+    case "ms":
+      return millis - last.lastMillis
+    case "s":
+      return Math.floor(millis / 1000) - Math.floor(last.lastMillis / 1000)
+  }
+}

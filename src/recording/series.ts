@@ -1,0 +1,189 @@
+/**
+ * A series' state in one lane: its open window, and at most one sealed one. Hot state: classes with fixed fields, written
+ * by `Entry` (see `entry.ts`) and by the lane, nowhere else. Measured by the rows "bound counter" and "histogram record" of
+ * the benchmark.
+ */
+import type { RefuseReason } from "../Ledger.js"
+import { Histogram } from "./histogram.js"
+import type { Kind, Series, Tag, ValueType } from "./measurement.js"
+
+export class LaneSeries implements Series {
+  encoded: unknown = undefined
+  /** The last timestamp given to a point, for backends that overwrite by timestamp. */
+  lastMillis = -Infinity
+  lastNanos = 0
+  constructor(
+    readonly key: string,
+    readonly name: string,
+    readonly tags: ReadonlyArray<Tag>,
+    readonly kind: Kind | "point",
+    readonly valueType: ValueType,
+    readonly unit: string | undefined,
+    readonly description: string | undefined,
+    readonly level: string | undefined,
+    readonly boundaries: ReadonlyArray<number> | undefined
+  ) {}
+}
+
+/**
+ * How a cell takes recordings. `windowed`: into its open window. The others never gather, so that the hot path meets
+ * them only where it leaves it: `raw` makes each a point, `refusing` counts it under `refusal`.
+ */
+export type Mode = "windowed" | "raw" | "refusing"
+
+/** What a cell needs of its lane, and the hot path of the cell's. */
+export interface Owner {
+  readonly closed: boolean
+  readonly touch: (cell: Cell) => Cell
+  readonly direct: (cell: Cell, value: number) => void
+  readonly refuse: (reason: RefuseReason, name: string) => void
+}
+
+abstract class CellBase {
+  /** Whether the open window has recordings and may take more: what the hot path looks at. */
+  gathering = false
+  /** Whether it is on one of the lane's two lists. */
+  listed = false
+  next: Cell | null = null
+  /** Recordings since the cell was made, and in the open window. */
+  recorded = 0
+  weight = 0
+  /** When the open window was opened: at the series' creation, then when the last one was sealed. */
+  startMillis: number
+  /** When the series' life began; a later life has a later one. */
+  readonly createdMillis: number
+  sealed: SealedWindow | null = null
+  expired = false
+  /** The timestamp of the last sealed window. */
+  lastMillis = -Infinity
+  constructor(
+    readonly lane: Owner,
+    readonly series: LaneSeries,
+    readonly mode: Mode,
+    readonly refusal: RefuseReason | undefined,
+    millis: number
+  ) {
+    this.startMillis = millis
+    this.createdMillis = millis
+  }
+}
+
+export class CounterCell extends CellBase {
+  readonly kind = "counter"
+  value = 0
+}
+
+export class GaugeCell extends CellBase {
+  readonly kind = "gauge"
+  value = 0
+  /** Whether `value` came about by steps since the last `set`: then forgetting it would lose count. */
+  stepped = false
+  /** The overflow series takes steps only: what would a last value of several series mean? */
+  overflow = false
+}
+
+export class DistributionCell extends CellBase {
+  readonly kind = "distribution"
+  histogram = new Histogram()
+  buckets: Array<number> | undefined
+  constructor(lane: Owner, series: LaneSeries, mode: Mode, refusal: RefuseReason | undefined, millis: number) {
+    super(lane, series, mode, refusal, millis)
+    this.buckets = emptyBuckets(series.boundaries)
+  }
+}
+
+export type Cell = CounterCell | GaugeCell | DistributionCell
+
+/** A window as its cell knows it; sinks see it as a `Count`, `Gauge` or `Distribution`. */
+export type SealedWindow = SealedNumber | SealedDistribution
+
+export interface SealedNumber {
+  readonly _tag: "count" | "gauge"
+  readonly cell: CounterCell | GaugeCell
+  readonly series: Series
+  readonly weight: number
+  readonly startMillis: number
+  readonly millis: number
+  readonly nanos: number
+  readonly value: number
+}
+
+export interface SealedDistribution {
+  readonly _tag: "distribution"
+  readonly cell: DistributionCell
+  readonly series: Series
+  readonly weight: number
+  readonly startMillis: number
+  readonly millis: number
+  readonly nanos: number
+  readonly histogram: Histogram
+  readonly buckets: ReadonlyArray<number> | undefined
+}
+
+const emptyBuckets = (boundaries: ReadonlyArray<number> | undefined): Array<number> | undefined =>
+  boundaries === undefined ? undefined : new Array<number>(boundaries.length + 1).fill(0)
+
+/** The first bucket whose upper bound is not below the value. */
+export const bucketOf = (boundaries: ReadonlyArray<number>, value: number): number => {
+  let low = 0
+  let high = boundaries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (boundaries[middle]! < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Turns the open window into the sealed one. The caller has seen that there is none yet. */
+export const seal = (cell: Cell, millis: number, nanos: number): SealedWindow => {
+  const { series, startMillis, weight } = cell
+  let window: SealedWindow
+  if (cell.kind === "distribution") {
+    window = {
+      _tag: "distribution",
+      cell,
+      series,
+      weight,
+      startMillis,
+      millis,
+      nanos,
+      histogram: cell.histogram,
+      buckets: cell.buckets
+    }
+    // A sink may keep what it was given, so a window's histogram is never used again.
+    cell.histogram = new Histogram()
+    cell.buckets = emptyBuckets(series.boundaries)
+  } else {
+    const _tag = cell.kind === "counter" ? "count" : "gauge"
+    window = { _tag, cell, series, weight, startMillis, millis, nanos, value: cell.value }
+    if (cell.kind === "counter") cell.value = 0
+  }
+  cell.weight = 0
+  cell.startMillis = millis
+  cell.lastMillis = millis
+  cell.sealed = window
+  return window
+}
+
+/** The sealed window is known not to be stored: what it held belongs to the open one again. */
+export const reopen = (window: SealedWindow): void => {
+  const { cell } = window
+  cell.sealed = null
+  cell.weight += window.weight
+  cell.startMillis = window.startMillis
+  if (window._tag === "distribution") {
+    const { buckets } = window.cell
+    window.cell.histogram.merge(window.histogram)
+    if (buckets !== undefined && window.buckets !== undefined) {
+      for (let i = 0; i < buckets.length; i++) buckets[i] = buckets[i]! + window.buckets[i]!
+    }
+  } else if (cell.kind === "counter") {
+    cell.value += window.value
+  }
+}
+
+/** The sealed window's fate is known and final. */
+export const settle = (window: SealedWindow): void => {
+  window.cell.sealed = null
+}

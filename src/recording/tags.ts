@@ -1,0 +1,46 @@
+/**
+ * Tags in canonical form: sorted by key in UTF-16 order, one value a key, where the later source wins.
+ */
+import type { Tag } from "./measurement.js"
+
+/** A series' name, tag keys and tag values together, in UTF-16 units: what bounds the memory of `maxSeries` series. */
+export const maxIdentityLength = 8192
+
+export const empty: ReadonlyArray<Tag> = []
+
+const byKey = (a: Tag, b: Tag): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
+
+/** Later lists win. */
+export const merge = (...sources: ReadonlyArray<ReadonlyArray<Tag>>): ReadonlyArray<Tag> => {
+  const merged = new Map<string, string>()
+  for (const source of sources) for (const [key, value] of source) merged.set(key, value)
+  return Array.from(merged).sort(byKey)
+}
+
+/** Own string properties; `undefined` values are left out. A key that is empty or a value that is no string gives `undefined`. */
+export const fromRecord = (record: Readonly<Record<string, string | undefined>>): ReadonlyArray<Tag> | undefined => {
+  const tags: Array<Tag> = []
+  for (const key of Object.keys(record)) {
+    const value: unknown = record[key]
+    if (value === undefined) continue
+    if (key === "" || typeof value !== "string") return undefined
+    tags.push([key, value])
+  }
+  return tags.sort(byKey)
+}
+
+/** Safe for keys such as `__proto__`: the object has no prototype. */
+export const toRecord = (tags: ReadonlyArray<Tag>): Readonly<Record<string, string>> => {
+  const record: Record<string, string> = Object.create(null)
+  for (const [key, value] of tags) record[key] = value
+  return record
+}
+
+/** Injective, whatever the strings contain. */
+export const identity = (name: string, tags: ReadonlyArray<Tag>): string => JSON.stringify([name, tags])
+
+export const identityLength = (name: string, tags: ReadonlyArray<Tag>): number => {
+  let length = name.length
+  for (const [key, value] of tags) length += key.length + value.length
+  return length
+}

@@ -1,0 +1,320 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { Hub } from "../../src/recording/hub.js"
+import type { CounterEntry } from "../../src/recording/entry.js"
+import {
+  balanced,
+  clock,
+  counter,
+  distribution,
+  gauge,
+  hubOf,
+  instrument,
+  laneOf,
+  ledgerOf,
+  numbers,
+  point,
+  sealAll,
+  text
+} from "./harness.js"
+
+describe("tags", () => {
+  it("the order in which tags are given makes no difference", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    counter(hub, "a", { x: "1", y: "2" }).increment()
+    counter(hub, "a", { y: "2", x: "1" }).increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "a{x=1,y=2}": 2 })
+  })
+
+  it("two tag sets share a series if and only if they are equal, whatever they contain", () => {
+    const word = fc.oneof(fc.constantFrom("", "a", "b", "a,b", "\u0000", "=", "__proto__", "constructor"), fc.string())
+    const tags = fc.dictionary(
+      word.filter((key) => key !== ""),
+      word,
+      { maxKeys: 4 }
+    )
+    fc.assert(
+      fc.property(fc.array(tags, { minLength: 2, maxLength: 8 }), (sets) => {
+        const lane = laneOf()
+        const hub = hubOf(lane)
+        const canonical = (set: Record<string, string>): string =>
+          JSON.stringify(Object.keys(set).sort().map((key) => [key, set[key]]))
+        for (const set of sets) counter(hub, "a", set).increment()
+        const expected = new Map<string, number>()
+        for (const set of sets) expected.set(canonical(set), (expected.get(canonical(set)) ?? 0) + 1)
+        const windows = sealAll(lane)
+        const actual = new Map(windows.map((m) => [JSON.stringify(m.series.tags), m._tag === "count" ? m.value : -1]))
+        assert.deepStrictEqual([...actual].sort(), [...expected].sort())
+      })
+    )
+  })
+
+  it("keys such as __proto__ are keys like any other, declared or not", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const hostile = JSON.parse('{"__proto__":"p","constructor":"c","toString":"t"}') as Record<string, string>
+    counter(hub, "a", hostile).increment()
+    counter(hub, "b", hostile, { tagKeys: ["__proto__", "constructor"] }).increment()
+    counter(hub, "b", {}, { tagKeys: ["__proto__", "constructor"] }).increment()
+    assert.deepStrictEqual(sealAll(lane).map(text), ["a{__proto__=p,constructor=c,toString=t}", "b{__proto__=p,constructor=c}", "b{}"])
+    assert.isUndefined(({} as Record<string, unknown>)["polluted"])
+  })
+
+  it("declared keys are all that is read", () => {
+    const lane = laneOf()
+    counter(hubOf(lane), "a", { route: "/", user: "42" }, { tagKeys: ["route", "method"] }).increment()
+    assert.deepStrictEqual(sealAll(lane).map(text), ["a{route=/}"])
+  })
+
+  it("an object that is changed after a recording changes nothing", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const tags = { k: "before" }
+    const handle = counter(hub, "a", tags)
+    handle.increment()
+    tags.k = "after"
+    handle.increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "a{k=before}": 2 })
+  })
+
+  it("a region's tags give way to the call's and win over the lane's", () => {
+    const lane = laneOf({ tags: [["a", "lane"], ["b", "lane"], ["c", "lane"]] })
+    const hub = hubOf(lane)
+    const region = hub.region([{ key: "b", value: "region" }, { key: "c", value: "region" }])
+    ;(hub.entry(instrument("counter", "x"), region, { c: "call" }) as CounterEntry).increment()
+    assert.deepStrictEqual(sealAll(lane).map(text), ["x{a=lane,b=region,c=call}"])
+  })
+
+  it("labels of equal content are one region, also when Effect makes them anew", () => {
+    const hub = hubOf(laneOf())
+    assert.strictEqual(hub.region([{ key: "a", value: "1" }]), hub.region([{ key: "a", value: "1" }]))
+  })
+})
+
+describe("what cannot be recorded", () => {
+  const refused = (given: unknown, declaration = {}): Record<string, number> => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const entry = hub.entry(instrument("counter", "a", declaration), hub.region([]), given as Record<string, string>)
+    assert.isUndefined(entry)
+    return ledgerOf(lane).refused
+  }
+
+  it("is refused and counted, and never throws", () => {
+    assert.deepStrictEqual(refused({ k: 5 }), { invalid_tags: 1 })
+    assert.deepStrictEqual(refused({ k: null }, { tagKeys: ["k"] }), { invalid_tags: 1 })
+    assert.deepStrictEqual(refused({ "": "v" }), { invalid_tags: 1 })
+    assert.deepStrictEqual(refused({ k: "v".repeat(1 << 20) }), { too_long: 1 })
+    assert.deepStrictEqual(refused({ ["k".repeat(1 << 20)]: "v" }), { too_long: 1 })
+    assert.deepStrictEqual(
+      refused({
+        get k(): string {
+          throw new Error("no")
+        }
+      }),
+      { threw: 1 }
+    )
+    assert.deepStrictEqual(
+      refused(new Proxy({}, { ownKeys: () => { throw new Error("no") } })),
+      { threw: 1 }
+    )
+  })
+
+  it("values that cannot be measured are refused by every kind", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    for (const bad of [NaN, Infinity, -Infinity, "1", null, 1n, undefined, {}]) {
+      counter(hub, "c").incrementBy(bad as number)
+      gauge(hub, "g").set(bad as number)
+      gauge(hub, "g").incrementBy(bad as number)
+      distribution(hub, "d").record(bad as number)
+    }
+    counter(hub, "c").incrementBy(-1)
+    counter(hub, "i", undefined, { valueType: "int" }).incrementBy(0.5)
+    distribution(hub, "t", undefined, undefined, "timer").record(-1)
+    assert.deepStrictEqual(ledgerOf(lane).refused, { not_finite: 32, negative: 2, not_integer: 1 })
+    assert.strictEqual(ledgerOf(lane).recorded, 0)
+  })
+
+  it("a counter that is declared not monotonic steps down", () => {
+    const lane = laneOf()
+    counter(hubOf(lane), "c", undefined, { monotonic: false }).incrementBy(-3)
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "c{}": -3 })
+  })
+
+  it("a name without characters, or of a megabyte, is refused at use", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    for (const name of ["", "n".repeat(1 << 20)]) hub.entry(instrument("counter", name), hub.region([]), undefined)
+    assert.deepStrictEqual(ledgerOf(lane).refused, { invalid_name: 1, too_long: 1 })
+  })
+
+  it("a name that is in use with another kind is refused, logged once, and the first goes on", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    counter(hub, "a").increment()
+    gauge(hub, "a").set(7)
+    gauge(hub, "a").set(8)
+    counter(hub, "a").increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "a{}": 2 })
+    assert.deepStrictEqual(ledgerOf(lane).refused, { type_conflict: 2 })
+    assert.strictEqual(lane.takeNotices().length, 1)
+    assert.strictEqual(lane.takeNotices().length, 0)
+  })
+
+  it("millions of unusable tag sets leave memory flat", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const c = instrument("counter", "a")
+    const region = hub.region([])
+    for (let i = 0; i < 30_000; i++) hub.entry(c, hub.region([]), { k: String(i), bad: 1 as unknown as string })
+    assert.isAtMost(region.instruments.get(c)?.children.get("k")?.children.size ?? 0, 10_000)
+    assert.strictEqual(ledgerOf(lane).refused.invalid_tags, 30_000)
+  })
+
+  it("after the close every recording is refused, through new and old handles, and nothing gathers", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const c = counter(hub, "c")
+    c.increment()
+    lane.close()
+    c.increment()
+    gauge(hub, "g").set(1)
+    distribution(hub, "d").record(1)
+    point(hub, "p").emit(["v"], [1], 8, 0, undefined)
+    assert.deepStrictEqual(numbers(lane.sealDue(10, 0)), { "c{}": 1 })
+    assert.strictEqual(ledgerOf(lane).refused.closed, 4)
+  })
+})
+
+describe("views and levels", () => {
+  it("a view renames, re-tags and excludes, and series that come out equal share one cell", () => {
+    const lane = laneOf({
+      view: ({ name, tags }) => (name === "secret" ? null : { name: name.toUpperCase(), tags: { region: tags["region"] ?? "?" } })
+    })
+    const hub = hubOf(lane)
+    for (const user of ["1", "2", "3"]) counter(hub, "logins", { user, region: "eu" }).increment()
+    counter(hub, "secret").increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "LOGINS{region=eu}": 3 })
+    assert.strictEqual(ledgerOf(lane).recorded, 3)
+  })
+
+  it("a view that throws costs only the series it threw at", () => {
+    const lane = laneOf({
+      view: ({ name, tags }) => {
+        if (name === "bad") throw new Error("no")
+        return { name, tags }
+      }
+    })
+    const hub = hubOf(lane)
+    counter(hub, "bad").increment()
+    counter(hub, "good").increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "good{}": 1 })
+    assert.deepStrictEqual(ledgerOf(lane).refused, { threw: 1 })
+  })
+
+  it("prefix and tags of the lane are on everything, points too", () => {
+    const lane = laneOf({ prefix: "app.", tags: [["host", "h"]] })
+    const hub = hubOf(lane)
+    counter(hub, "c").increment()
+    point(hub, "p", { k: "v" }).emit(["v"], [1], 8, 0, undefined)
+    assert.deepStrictEqual([...sealAll(lane), ...lane.taken].map(text), ["app.c{host=h}", "app.p{host=h,k=v}"])
+  })
+
+  it("a lane takes its levels by exact match, and what it does not take is not recorded", () => {
+    const lane = laneOf({ levels: new Set(["info"]) })
+    const hub = hubOf(lane)
+    for (const level of ["info", "information", "inf", undefined]) {
+      counter(hub, `c.${level}`, undefined, { level }).increment()
+    }
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "c.info{}": 1 })
+    assert.strictEqual(ledgerOf(lane).recorded, 1)
+  })
+})
+
+describe("points", () => {
+  it("aggregate: false makes each recording a point with its own time, a gauge's with its new value", () => {
+    const lane = laneOf({ aggregate: false })
+    const hub = hubOf(lane)
+    clock.now = 7
+    counter(hub, "c").incrementBy(2)
+    gauge(hub, "g").set(5)
+    gauge(hub, "g").incrementBy(1)
+    distribution(hub, "d").record(0.25)
+    assert.deepStrictEqual(
+      lane.taken.map((p) => [p.series.name, p.series.kind, p.fieldNames, p.fieldValues, p.millis]),
+      [
+        ["c", "counter", ["value"], [2], 7],
+        ["g", "gauge", ["value"], [5], 7],
+        ["g", "gauge", ["value"], [6], 7],
+        ["d", "distribution", ["value"], [0.25], 7]
+      ]
+    )
+    assert.isTrue(balanced(ledgerOf(lane)))
+  })
+
+  const stampsOf = (precision: "ns" | "us" | "ms" | "s", given: ReadonlyArray<readonly [number, number | undefined]>) => {
+    const lane = laneOf({ overwrites: precision })
+    const p = point(hubOf(lane), "p")
+    for (const [millis, nanos] of given) p.emit(["v"], [1], 8, millis, nanos)
+    return { stamps: lane.taken.map((q) => [q.millis, q.nanos]), ledger: ledgerOf(lane) }
+  }
+
+  it("where the backend overwrites, points of a series that the clock gave one time get the next free ones", () => {
+    const same: ReadonlyArray<readonly [number, undefined]> = [[5, undefined], [5, undefined], [5, undefined]]
+    assert.deepStrictEqual(stampsOf("ns", same).stamps, [[5, 0], [5, 1], [5, 2]])
+    assert.deepStrictEqual(stampsOf("us", same).stamps, [[5, 0], [5, 1000], [5, 2000]])
+    assert.deepStrictEqual(stampsOf("ms", same).stamps, [[5, 0], [6, 0], [7, 0]])
+  })
+
+  it("a free time more than a second away is not taken: the point is dropped and counted", () => {
+    const { ledger, stamps } = stampsOf("s", [[5500, undefined], [5600, undefined], [5700, undefined]])
+    assert.deepStrictEqual(stamps, [[5500, 0], [6000, 0]])
+    assert.deepStrictEqual(ledger.dropped, { same_timestamp: 1 })
+    assert.isTrue(balanced(ledger))
+  })
+
+  it("a thousand points a second and one in a millisecond all keep times of their own", () => {
+    const { stamps } = stampsOf("ns", Array.from({ length: 5000 }, (_, i) => [Math.floor(i / 7), undefined] as const))
+    assert.strictEqual(new Set(stamps.map(String)).size, 5000)
+  })
+
+  it("explicit timestamps are kept, also when they go back; one equal to the last moves by a unit", () => {
+    assert.deepStrictEqual(stampsOf("ms", [[900, 0], [500, 0], [900, 0], [901, 0]]).stamps, [[900, 0], [500, 0], [901, 0], [902, 0]])
+  })
+
+  it("sampling keeps about its rate, says so in the point, and does not count the others as recorded", () => {
+    let i = 0
+    const lane = laneOf({ sampleRate: 0.25, random: () => (i++ % 100) / 100 })
+    const p = point(hubOf(lane), "p")
+    for (let n = 0; n < 1000; n++) p.emit(["v"], [1], 8, n, undefined)
+    assert.strictEqual(lane.taken.length, 250)
+    assert.strictEqual(lane.taken[0]!.sampleRate, 0.25)
+    assert.strictEqual(ledgerOf(lane).recorded, 250)
+  })
+})
+
+describe("lanes that come later", () => {
+  it("a handle sees them, and a child's recordings reach the parent but not the other way round", () => {
+    const outer = laneOf()
+    const inner = laneOf()
+    const parent = hubOf(outer)
+    const child = new Hub(parent, "open")
+    const handle = counter(child, "a")
+    handle.increment()
+    child.attach({}, inner)
+    handle.increment()
+    counter(parent, "a").increment()
+    assert.deepStrictEqual(numbers(sealAll(outer)), { "a{}": 3 })
+    assert.deepStrictEqual(numbers(sealAll(inner)), { "a{}": 1 })
+  })
+
+  it("a lane's key is known to the hubs below, so that it is not attached twice on a way to the root", () => {
+    const key = {}
+    const parent = hubOf()
+    parent.attach(key, laneOf())
+    assert.isTrue(new Hub(parent, "open").has(key))
+    assert.isFalse(hubOf().has(key))
+  })
+})

@@ -1,0 +1,273 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import type { Measurement } from "../../src/recording/measurement.js"
+import { balanced, clock, counter, distribution, gauge, hubOf, laneOf, ledgerOf, numbers, point, sealAll } from "./harness.js"
+
+describe("windows of a series", () => {
+  it("a counter's window carries the increase since the last one", () => {
+    const lane = laneOf()
+    const handle = counter(hubOf(lane), "a")
+    handle.increment()
+    handle.incrementBy(2.5)
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "a{}": 3.5 })
+    lane.delivered([])
+    handle.increment()
+    // The first window is still sealed, so nothing of the series is sealed beside it.
+    assert.deepStrictEqual(sealAll(lane), [])
+  })
+
+  it("windows of a series follow each other without overlap, the next one starting where the last one ended", () => {
+    const lane = laneOf()
+    clock.now = 1000
+    const handle = counter(hubOf(lane), "a")
+    const seen: Array<readonly [number, number]> = []
+    for (const now of [5000, 9000, 9000, 30_000]) {
+      handle.increment()
+      clock.now = now
+      const windows = sealAll(lane)
+      for (const w of windows) if (w._tag !== "point") seen.push([w.startMillis, w.millis])
+      lane.delivered(windows)
+    }
+    assert.deepStrictEqual(seen, [
+      [1000, 5000],
+      [5000, 9000],
+      [9000, 9000],
+      [9000, 30_000]
+    ])
+  })
+
+  it("where the backend overwrites, two windows of a series never have the same timestamp at its precision", () => {
+    const lane = laneOf({ overwrites: "s" })
+    const handle = counter(hubOf(lane), "a")
+    clock.now = 10_400
+    const stamps: Array<number> = []
+    for (let i = 0; i < 3; i++) {
+      handle.increment()
+      const windows = sealAll(lane)
+      stamps.push(Math.floor(windows[0]!.millis / 1000))
+      lane.delivered(windows)
+    }
+    assert.deepStrictEqual(stamps, [10, 11, 12])
+  })
+
+  it("a gauge is sent when it was recorded, with its last value", () => {
+    const lane = laneOf()
+    const handle = gauge(hubOf(lane), "g")
+    handle.set(4)
+    handle.incrementBy(-6)
+    const first = sealAll(lane)
+    assert.deepStrictEqual(numbers(first), { "g{}": -2 })
+    lane.delivered(first)
+    assert.deepStrictEqual(sealAll(lane), [])
+  })
+
+  it("resend sends a gauge that did not change with weight 0", () => {
+    const lane = laneOf({ resendGauges: true })
+    gauge(hubOf(lane), "g").set(4)
+    lane.delivered(sealAll(lane))
+    const again = sealAll(lane)
+    assert.deepStrictEqual(numbers(again), { "g{}": 4 })
+    assert.strictEqual(again[0]!.weight, 0)
+    lane.delivered(again)
+    assert.strictEqual(ledgerOf(lane).delivered, 1)
+  })
+
+  it("a window that was not stored gathers on, and loses nothing of what came meanwhile", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const c = counter(hub, "c")
+    const g = gauge(hub, "g")
+    const d = distribution(hub, "d", undefined, { boundaries: [1, 10] })
+    c.incrementBy(3)
+    g.set(1)
+    d.record(5)
+    const lost = sealAll(lane)
+    c.incrementBy(4)
+    g.set(2)
+    d.record(0.5)
+    lane.reopen(lost)
+    const windows = sealAll(lane)
+    assert.deepStrictEqual(numbers(windows), { "c{}": 7, "g{}": 2, "d{}": 5.5 })
+    assert.deepStrictEqual(
+      windows.flatMap((w) => (w._tag === "distribution" ? [w.buckets] : [])),
+      [[1, 1, 0]]
+    )
+    lane.delivered(windows)
+    assert.strictEqual(ledgerOf(lane).delivered, 6)
+    assert.isTrue(balanced(ledgerOf(lane)))
+  })
+
+  it("a reopened gauge keeps the value that was set last, also when nothing came meanwhile", () => {
+    const lane = laneOf()
+    const g = gauge(hubOf(lane), "g")
+    g.set(1)
+    lane.reopen(sealAll(lane))
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "g{}": 1 })
+  })
+
+  it("a sink may keep a histogram it was given: later recordings do not change it", () => {
+    const lane = laneOf()
+    const d = distribution(hubOf(lane), "d")
+    d.record(5)
+    const [first] = sealAll(lane)
+    lane.delivered([first!])
+    d.record(7)
+    lane.delivered(sealAll(lane))
+    assert.strictEqual(first!._tag === "distribution" && first.histogram.sum, 5)
+  })
+
+  it("the ledger balances after every step of any script, and totals are exact", () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("record" as const), n: fc.integer({ min: 0, max: 5 }), series: fc.nat(2) }),
+      fc.record({ do: fc.constantFrom("seal" as const, "deliver" as const, "reopen" as const, "drop" as const) }),
+      fc.record({ do: fc.constant("point" as const) })
+    )
+    let runs = 0
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (script) => {
+        runs++
+        const lane = laneOf()
+        const hub = hubOf(lane)
+        let flight: ReadonlyArray<Measurement> = []
+        let truth = 0
+        let stored = 0
+        let lost = 0
+        const sum = (ms: ReadonlyArray<Measurement>): number => ms.reduce((n, m) => n + (m._tag === "count" ? m.value : 0), 0)
+        for (const s of script) {
+          switch (s.do) {
+            case "record":
+              counter(hub, "c", { s: String(s.series) }).incrementBy(s.n)
+              distribution(hub, "d", { s: String(s.series) }).record(s.n)
+              truth += s.n
+              break
+            case "point":
+              point(hub, "p").emit(["value"], [1], 8, clock.now, undefined)
+              break
+            case "seal":
+              flight = [...flight, ...sealAll(lane)]
+              break
+            case "deliver":
+              stored += sum(flight)
+              lane.delivered(flight)
+              flight = []
+              break
+            case "reopen":
+              lane.reopen(flight)
+              flight = []
+              break
+            case "drop":
+              lost += sum(flight)
+              lane.dropped(flight, "rejected")
+              flight = []
+          }
+          assert.isTrue(balanced(ledgerOf(lane, flight)), JSON.stringify(ledgerOf(lane, flight)))
+        }
+        lane.delivered(flight)
+        const rest = sealAll(lane)
+        assert.strictEqual(stored + lost + sum(flight) + sum(rest), truth)
+      }),
+      { numRuns: 300 }
+    )
+    assert.strictEqual(runs, 300)
+  })
+})
+
+describe("the bound of series", () => {
+  it("series beyond maxSeries share one per instrument, and their sum is exact", () => {
+    const lane = laneOf({ maxSeries: 3 })
+    const hub = hubOf(lane)
+    for (let i = 0; i < 1000; i++) counter(hub, "c", { user: String(i) }).increment()
+    const windows = numbers(sealAll(lane))
+    assert.deepStrictEqual(windows, { "c{user=0}": 1, "c{user=1}": 1, "c{user=2}": 1, "c{overflow=true}": 997 })
+    assert.strictEqual(lane.takeNotices().length, 1)
+  })
+
+  it("the overflow series refuses a gauge's set, and takes its steps", () => {
+    const lane = laneOf({ maxSeries: 1 })
+    const hub = hubOf(lane)
+    gauge(hub, "g", { a: "1" }).set(1)
+    gauge(hub, "g", { a: "2" }).set(5)
+    gauge(hub, "g", { a: "3" }).incrementBy(2)
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "g{a=1}": 1, "g{overflow=true}": 2 })
+    assert.strictEqual(lane.account.refused.get("series_limit"), 1)
+  })
+
+  it("a million tag sets leave memory flat and lose no count", () => {
+    const lane = laneOf({ maxSeries: 100 })
+    const hub = hubOf(lane)
+    const declared = { tagKeys: ["user"] }
+    counter(hub, "c", { user: "first" }, declared)
+    const instrument = counter(hub, "c", { user: "first" }, declared).instrument
+    const region = hub.region([])
+    let most = 0
+    for (let i = 0; i < 1_000_000; i++) {
+      const entry = hub.entry(instrument, hub.region([]), { user: `user-${i}` })
+      ;(entry as ReturnType<typeof counter>).increment()
+      if (i % 50_000 === 0) most = Math.max(most, region.instruments.get(instrument)?.children.size ?? 0)
+    }
+    assert.strictEqual(lane.seriesCount, 101)
+    assert.isAtMost(most, 5000)
+    const total = sealAll(lane).reduce((sum, m) => sum + (m._tag === "count" ? m.value : 0), 0)
+    assert.strictEqual(total, 1_000_000)
+  })
+
+  it("a million instruments of a name each are bounded too, and counted as refused beyond", () => {
+    const lane = laneOf({ maxSeries: 10 })
+    const hub = hubOf(lane)
+    for (let i = 0; i < 20_000; i++) counter(hub, `c${i}`).increment()
+    assert.isAtMost(lane.seriesCount, 10 + 16)
+    const ledger = ledgerOf(lane)
+    assert.strictEqual(ledger.recorded + (ledger.refused.series_limit ?? 0), 20_000)
+  })
+})
+
+describe("expiry", () => {
+  it("forgets a series that was delivered and silent, and its later life starts later", () => {
+    const lane = laneOf({ expireAfterMillis: 1000 })
+    const hub = hubOf(lane)
+    clock.now = 0
+    const handle = counter(hub, "a")
+    handle.increment()
+    clock.now = 100
+    lane.delivered(sealAll(lane))
+    lane.expire(1099)
+    assert.strictEqual(lane.seriesCount, 1)
+    lane.expire(1100)
+    assert.strictEqual(lane.seriesCount, 0)
+    clock.now = 5000
+    handle.increment()
+    const windows = sealAll(lane)
+    assert.deepStrictEqual(windows.map((w) => (w._tag === "point" ? -1 : w.startMillis)), [5000])
+    lane.delivered(windows)
+    assert.strictEqual(ledgerOf(lane).recorded, 2)
+    assert.isTrue(balanced(ledgerOf(lane)))
+  })
+
+  it("never forgets what is not delivered, nor a gauge that is off zero by steps", () => {
+    const lane = laneOf({ expireAfterMillis: 10 })
+    const hub = hubOf(lane)
+    clock.now = 0
+    const inFlight = gauge(hub, "in_flight")
+    inFlight.incrementBy(1)
+    gauge(hub, "temperature").set(20)
+    lane.delivered(sealAll(lane))
+    counter(hub, "undelivered").increment()
+    lane.expire(1_000_000)
+    assert.deepStrictEqual(Array.from(lane.all(), (cell) => cell.series.name).sort(), ["in_flight", "undelivered"])
+    inFlight.incrementBy(-1)
+    assert.strictEqual(numbers(sealAll(lane))["in_flight{}"], 0)
+  })
+
+  it("a handle of a forgotten series and a new one of the same tags record into one series", () => {
+    const lane = laneOf({ expireAfterMillis: 10 })
+    const hub = hubOf(lane)
+    clock.now = 0
+    const old = counter(hub, "a", { k: "v" })
+    old.increment()
+    lane.delivered(sealAll(lane))
+    lane.expire(1000)
+    counter(hub, "a", { k: "v" }).increment()
+    old.increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "a{k=v}": 2 })
+  })
+})
