@@ -138,7 +138,8 @@ export const make = <Payload>(
         case "Dropped":
           return lane.dropped(action.items, action.reason)
         case "Reopen":
-          return lane.reopen(action.windows)
+          lane.reopen(action.windows)
+          return answer({ _tag: "Reopened" })
         case "DropRest":
           lane.markDue()
           lane.dropped(lane.sealDue(Number.POSITIVE_INFINITY, clock.unsafeCurrentTimeMillis()), action.reason)

@@ -3,7 +3,7 @@
  * is to be done. It has no clock, no randomness and no side effect, so that tests can enumerate it. `flusher.ts` tells it what happens
  * and does what it asks for.
  *
- * Of `MarkDue`, `Gather` and `Encode` at most one is asked for in a step, as its last action.
+ * Of `MarkDue`, `Reopen`, `Gather` and `Encode`, which are answered by an event of their own, a step asks for one at most.
  */
 import type { DropReason } from "../Ledger.js"
 import * as Drain from "./drain.js"
@@ -31,8 +31,8 @@ export const step = <I extends Item>(
   return [asks(out) ? drained : pump(config, drained, event, out), out]
 }
 
-/** What comes after marking is decided when that is done. */
-const asks = (out: Out<Item>): boolean => out.some(({ _tag }) => _tag === "MarkDue")
+/** What comes next is decided when these are done, because they change which windows are due. */
+const asks = (out: Out<Item>): boolean => out.some(({ _tag }) => _tag === "MarkDue" || _tag === "Reopen")
 
 /** When to tell `Wake` at the latest, if nothing else happens. */
 export const wakeAt = <I extends Item>(config: Config, state: State<I>, moment: Moment): number | undefined => {
@@ -79,6 +79,8 @@ const handle = <I extends Item>(config: Config, state: State<I>, event: Event<I>
       const marked = { ...state, marks: state.marks + 1, through: Math.max(state.through, event.world.tail) }
       return event.by === "flush" ? Drain.begin(marked, event) : marked
     }
+    case "Reopened":
+      return state
     case "Gathered":
       return gathered(config, state, event)
     case "Encoded":

@@ -136,6 +136,8 @@ export type Happening<I> =
   | { readonly _tag: "Deadline" }
   /** `MarkDue` was done. */
   | { readonly _tag: "Marked"; readonly by: MarkedBy }
+  /** `Reopen` was done. */
+  | { readonly _tag: "Reopened" }
   /** `Gather` was done. */
   | { readonly _tag: "Gathered"; readonly windows: ReadonlyArray<I>; readonly points: ReadonlyArray<I>; readonly pointsSince: number }
   /** `Encode` was done. */
@@ -167,7 +169,7 @@ export type Action<I> =
   | { readonly _tag: "Send"; readonly batch: Batch<I>; readonly payload: unknown }
   | { readonly _tag: "Delivered"; readonly items: ReadonlyArray<I> }
   | { readonly _tag: "Dropped"; readonly items: ReadonlyArray<I>; readonly reason: DropReason }
-  /** Merges windows back: they were not stored. */
+  /** Merges windows back: they were not stored. Answered by `Reopened`. */
   | { readonly _tag: "Reopen"; readonly windows: ReadonlyArray<I> }
   /** Drops what waits outside of the state. */
   | { readonly _tag: "DropRest"; readonly reason: DropReason }
