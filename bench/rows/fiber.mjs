@@ -40,8 +40,16 @@ export const prebuilt = {
     const increment = Metrics.increment(requests)
     const increment2 = Metrics.increment(requests)
     const incrementRegion = Metrics.increment(requests)
+    const incrementTagged = Metrics.increment(routed, { tags: { method: "GET", route: "/users", status: "200" } })
     const effectIncrement = Metric.increment(Metric.counter("fiber.requests"))
     const effectRegion = Metric.increment(Metric.counter("fiber.requests"))
+    const effectTagged = Metric.increment(
+      Metric.taggedWithLabels(Metric.counter("fiber.requests"), [
+        MetricLabel.make("method", "GET"),
+        MetricLabel.make("route", "/users"),
+        MetricLabel.make("status", "200")
+      ])
+    )
     const results = await compare(context, [
       {
         name: "floor: empty withFiberRuntime",
@@ -96,6 +104,18 @@ export const prebuilt = {
           )
       },
       {
+        name: "effect-metrics, 3 tags, in a region",
+        kind: "ours",
+        run: (n) =>
+          one.runPromise(
+            inRegion(
+              Effect.gen(function* () {
+                for (let i = 0; i < n; i++) yield* incrementTagged
+              })
+            )
+          )
+      },
+      {
         name: "Effect",
         kind: "peer",
         run: (n) =>
@@ -113,6 +133,18 @@ export const prebuilt = {
             inRegion(
               Effect.gen(function* () {
                 for (let i = 0; i < n; i++) yield* effectRegion
+              })
+            )
+          )
+      },
+      {
+        name: "Effect, 3 tags, in a region",
+        kind: "peer",
+        run: (n) =>
+          Effect.runPromise(
+            inRegion(
+              Effect.gen(function* () {
+                for (let i = 0; i < n; i++) yield* effectTagged
               })
             )
           )
@@ -257,8 +289,8 @@ export const duration = {
   ],
   run: async (context) => {
     const runtime = nullLanes(1)
-    const tracked = Metrics.trackDuration(syncStep, Metrics.timer("work"))
-    const trackedOutcome = Metrics.trackDuration(syncStep, Metrics.timer("work.outcome"), { outcome: true })
+    const tracked = syncStep.pipe(Metrics.trackDuration(Metrics.timer("work")))
+    const trackedOutcome = syncStep.pipe(Metrics.trackDuration(Metrics.timer("work.outcome"), { outcome: true }))
     const effectTracked = Metric.trackDuration(syncStep, Metric.timer("fiber.work"))
     const results = await compare(context, [
       {

@@ -10,6 +10,13 @@ import { bounds, seconds } from "./inputs.mjs"
 
 const mask = seconds.length - 1
 
+let at = 0
+/** Where in `seconds` the next n operations begin. */
+const next = (/** @type {number} */ n) => {
+  at += n
+  return at
+}
+
 const binarySearch = () => {
   const upper = Float64Array.from(bounds)
   const counts = new Float64Array(bounds.length + 1)
@@ -52,55 +59,61 @@ export const histogram = {
     const exponential = otelMeter([exponentialView]).createHistogram("duration")
     /** @type {Array<never>} */
     const noLabels = []
-    let at = 0
     const results = await compare(context, [
       {
         name: "raw: binary search over 14 bounds",
         kind: "raw",
         run: (n) => {
-          for (let i = 0; i < n; i++) search(seconds[at++ & mask])
+          const from = next(n)
+          for (let i = 0; i < n; i++) search(seconds[(from + i) & mask])
         }
       },
       {
         name: "effect-metrics, timer",
         kind: "ours",
         run: (n) => {
-          for (let i = 0; i < n; i++) timer.record(seconds[at++ & mask])
+          const from = next(n)
+          for (let i = 0; i < n; i++) timer.record(seconds[(from + i) & mask])
         }
       },
       {
         name: "effect-metrics, timer with 14 boundaries too",
         kind: "ours",
         run: (n) => {
-          for (let i = 0; i < n; i++) bounded.record(seconds[at++ & mask])
+          const from = next(n)
+          for (let i = 0; i < n; i++) bounded.record(seconds[(from + i) & mask])
         }
       },
       {
         name: "prom-client",
         kind: "peer",
         run: (n) => {
-          for (let i = 0; i < n; i++) prom.observe(seconds[at++ & mask])
+          const from = next(n)
+          for (let i = 0; i < n; i++) prom.observe(seconds[(from + i) & mask])
         }
       },
       {
         name: "Effect, unsafeUpdate",
         kind: "peer",
         run: (n) => {
-          for (let i = 0; i < n; i++) effect.unsafeUpdate(seconds[at++ & mask], noLabels)
+          const from = next(n)
+          for (let i = 0; i < n; i++) effect.unsafeUpdate(seconds[(from + i) & mask], noLabels)
         }
       },
       {
         name: "OpenTelemetry, explicit",
         kind: "peer",
         run: (n) => {
-          for (let i = 0; i < n; i++) explicit.record(seconds[at++ & mask])
+          const from = next(n)
+          for (let i = 0; i < n; i++) explicit.record(seconds[(from + i) & mask])
         }
       },
       {
         name: "OpenTelemetry, exponential",
         kind: "peer",
         run: (n) => {
-          for (let i = 0; i < n; i++) exponential.record(seconds[at++ & mask])
+          const from = next(n)
+          for (let i = 0; i < n; i++) exponential.record(seconds[(from + i) & mask])
         }
       }
     ])

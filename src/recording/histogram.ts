@@ -57,8 +57,10 @@ const tableIndex = (value: number): number => {
   const mantissa = top & 0xfffff
   const cell = mantissa >> (20 - cellBits)
   const bound = cellHigh[cell]!
-  const isAbove = mantissa > bound || (mantissa === bound && words[low]! >>> 0 > cellLow[cell]! >>> 0)
-  return (exponent << tableScale) + cellBucket[cell]! + (isAbove ? 1 : 0)
+  // The sign of the difference: half the time it is either, so a branch on it would be guessed wrong.
+  let above = (bound - mantissa) >>> 31
+  if (mantissa === bound && words[low]! >>> 0 > cellLow[cell]! >>> 0) above = 1
+  return (exponent << tableScale) + cellBucket[cell]! + above
 }
 
 /**
