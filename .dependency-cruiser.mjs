@@ -51,8 +51,8 @@ export default {
     only(
       "delivery-below-sinks",
       "^src/delivery/",
-      ["^src/(delivery|recording)/", "^src/Ledger[.]ts$", effect],
-      "delivery/ imports recording/ and Effect, nothing above it."
+      ["^src/(delivery|recording)/", "^src/transport/host[.]ts$", "^src/Ledger[.]ts$", effect],
+      "delivery/ imports recording/, Effect, and from transport/ only the host's name; nothing above it."
     ),
     only(
       "instruments-below-sinks",

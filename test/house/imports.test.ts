@@ -60,6 +60,8 @@ const cases: ReadonlyArray<Case> = [
   takesPackage("src/delivery/a.ts", "effect", undefined),
   takesPackage("src/delivery/a.ts", "node:fs", "core-has-no-node-modules"),
   imports("src/delivery/a.ts", "../sinks/B.js", "src/sinks/B.ts", "delivery-below-sinks"),
+  imports("src/delivery/a.ts", "../transport/host.js", "src/transport/host.ts", undefined),
+  imports("src/delivery/a.ts", "../transport/http.js", "src/transport/http.ts", "delivery-below-sinks"),
   imports("src/delivery/a.ts", "../Metrics.js", "src/Metrics.ts", "delivery-below-sinks"),
   imports("src/delivery/a.ts", "../encoding/b.js", "src/encoding/b.ts", "delivery-below-sinks"),
 
