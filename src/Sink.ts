@@ -123,6 +123,10 @@ const parts = <Payload, E, R>(
 ): Omit<Parts<Payload, E, R>, "make" | "partition"> => ({
   sink: definition.sink,
   overwrites: definition.overwrites,
-  defaults: { name: definition.sink, batchBytes: 16 * 1024 * 1024, ...definition.defaults },
+  defaults: {
+    ...definition.defaults,
+    name: definition.defaults.name ?? definition.sink,
+    batchBytes: definition.defaults.batchBytes ?? 16 * 1024 * 1024
+  },
   delivery: definition.delivery
 })

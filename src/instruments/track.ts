@@ -47,7 +47,7 @@ export interface TrackExitOptions<TagKeys extends string, in A, in E> extends Tr
 type Track = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** A combinator for effects whose exits a tag function can read. */
-type TrackExit<A, E> = <B extends A, F extends E, R>(self: Effect.Effect<B, F, R>) => Effect.Effect<B, F, R>
+type TrackExit<A, E> = <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 interface AnyOptions extends TrackBase {
   readonly tags?: GivenTags | ((exit: Exit.Exit<never, never>) => GivenTags) | undefined
@@ -158,7 +158,7 @@ export const trackSuccessWith = <TagKeys extends string, A>(
   self: Distribution<TagKeys> | Timer<TagKeys>,
   value: (result: A) => number,
   options?: { readonly tags?: Tags<NoInfer<TagKeys>> | undefined; readonly level?: string | undefined }
-): (<B extends A, E, R>(effect: Effect.Effect<B, E, R>) => Effect.Effect<B, E, R>) => {
+): (<E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) => {
   const instrument = inside(self, options?.level)
   const place = site(instrument, { tags: options?.tags })
   return around(instrument.name, (hub, labels) => (exit) => {
