@@ -100,7 +100,7 @@ const written: Array<Measurement.Measurement> = []
 const Memory = Sink.layer({
   name: "memory",
   make: Effect.succeed({
-    write: (batch: ReadonlyArray<Measurement.Measurement>) => Effect.sync(() => void written.push(...batch))
+    write: ({ measurements }: Sink.Batch) => Effect.sync(() => void written.push(...measurements))
   })
 })
 
