@@ -21,17 +21,23 @@ export interface Owner {
 }
 
 abstract class EntryBase<C extends Cell> {
+  protected readonly root: Owner["root"]
   protected epoch = -1
-  /** One a lane, own lanes first. Replaced, never changed, when lanes come. */
+  /** One a lane, own lanes first. Replaced, never changed but for cells that were forgotten, when lanes come. */
   protected cells: Array<C> = []
+  /** The first of the cells by itself, and the others if there are any: most apps have one lane. */
+  protected first: C | null = null
+  protected others: Array<C> | null = null
   constructor(
     readonly hub: Owner,
     readonly instrument: Instrument,
     readonly tags: ReadonlyArray<Tag>
-  ) {}
+  ) {
+    this.root = hub.root
+  }
 
   protected resolve(): void {
-    this.epoch = this.hub.root.epoch
+    this.epoch = this.root.epoch
     const cells: Array<C> = []
     for (const lane of this.hub.path()) {
       if (!lane.takes(this.instrument.level)) continue
@@ -39,13 +45,29 @@ abstract class EntryBase<C extends Cell> {
       // A lane makes the kind of cell that the instrument's kind asks for, and so does this class's factory.
       if (cell !== null) cells.push(cell as C)
     }
+    this.adopt(cells)
+  }
+
+  private adopt(cells: Array<C>): void {
     this.cells = cells
+    this.first = cells[0] ?? null
+    this.others = cells.length > 1 ? cells.slice(1) : null
   }
 
   /** The cells as they are now, for what must be undone in just these. */
   current(): ReadonlyArray<C> {
-    if (this.epoch !== this.hub.root.epoch) this.resolve()
+    if (this.epoch !== this.root.epoch) this.resolve()
     return this.cells
+  }
+
+  /** A cell that does not gather yet, made to, or the one that took its place; `null` if it took the value another way. */
+  protected wake(cell: C, value: number): C | null {
+    // `touch` and `revive` keep the kind.
+    const live = cell.lane.touch(cell) as C
+    if (live !== cell) this.adopt(this.cells.map((one) => (one === cell ? live : one)))
+    if (live.gathering) return live
+    live.lane.direct(live, value)
+    return null
   }
 
   protected refuse(reason: RefuseReason): void {
@@ -71,22 +93,25 @@ export class CounterEntry extends EntryBase<CounterCell> {
   }
 
   private add(step: number): void {
-    if (this.epoch !== this.hub.root.epoch) this.resolve()
-    const { cells } = this
-    for (let i = 0; i < cells.length; i++) {
-      let cell = cells[i]!
-      if (!cell.gathering) {
-        // `touch` and `revive` keep the kind.
-        cell = cells[i] = cell.lane.touch(cell) as CounterCell
-        if (!cell.gathering) {
-          cell.lane.direct(cell, step)
-          continue
-        }
-      }
-      cell.value += step
-      cell.weight++
-      cell.recorded++
+    if (this.epoch !== this.root.epoch) this.resolve()
+    const { first, others } = this
+    if (first === null) return
+    if (first.gathering) {
+      first.value += step
+      first.weight++
+      first.recorded++
+    } else this.addTo(first, step)
+    if (others !== null) {
+      for (let i = 0; i < others.length; i++) this.addTo(others[i]!, step)
     }
+  }
+
+  private addTo(cell: CounterCell, step: number): void {
+    const live = cell.gathering ? cell : this.wake(cell, step)
+    if (live === null) return
+    live.value += step
+    live.weight++
+    live.recorded++
   }
 }
 
@@ -136,26 +161,24 @@ export class DistributionEntry extends EntryBase<DistributionCell> {
     const refusal =
       refusalOf(this.instrument, value) ?? (value < 0 && this.instrument.kind === "timer" ? "negative" : undefined)
     if (refusal !== undefined) return this.refuse(refusal)
-    if (this.epoch !== this.hub.root.epoch) this.resolve()
-    const { cells } = this
+    const { cells } = this.epoch === this.root.epoch ? this : this.resolved()
     for (let i = 0; i < cells.length; i++) {
-      let cell = cells[i]!
-      if (!cell.gathering) {
-        // `touch` and `revive` keep the kind.
-        cell = cells[i] = cell.lane.touch(cell) as DistributionCell
-        if (!cell.gathering) {
-          cell.lane.direct(cell, value)
-          continue
-        }
+      const cell = cells[i]!
+      const live = cell.gathering ? cell : this.wake(cell, value)
+      if (live === null) continue
+      live.histogram.record(value)
+      if (live.buckets !== undefined) {
+        const bucket = bucketOf(live.series.boundaries!, value)
+        live.buckets[bucket] = live.buckets[bucket]! + 1
       }
-      cell.histogram.record(value)
-      if (cell.buckets !== undefined) {
-        const bucket = bucketOf(cell.series.boundaries!, value)
-        cell.buckets[bucket] = cell.buckets[bucket]! + 1
-      }
-      cell.weight++
-      cell.recorded++
+      live.weight++
+      live.recorded++
     }
+  }
+
+  private resolved(): this {
+    this.resolve()
+    return this
   }
 }
 

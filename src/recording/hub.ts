@@ -185,10 +185,12 @@ export class Hub {
 const walk = (from: Node, tagKeys: ReadonlyArray<string> | undefined, tags: GivenTags): Node => {
   let node = from
   if (tagKeys !== undefined) {
-    for (let i = 0; i < tagKeys.length; i++) {
-      const key = tagKeys[i]!
-      node = node.children.get(tags[key]) ?? grow(node, ownOf(tags, key))
-    }
+    // One place in the code a position lets the engine remember the keys of each.
+    const { length } = tagKeys
+    if (length > 0) node = step(node, tags, tagKeys[0]!, tags[tagKeys[0]!])
+    if (length > 1) node = step(node, tags, tagKeys[1]!, tags[tagKeys[1]!])
+    if (length > 2) node = step(node, tags, tagKeys[2]!, tags[tagKeys[2]!])
+    for (let i = 3; i < length; i++) node = step(node, tags, tagKeys[i]!, tags[tagKeys[i]!])
     return node
   }
   const keys = Object.keys(tags)
@@ -199,6 +201,9 @@ const walk = (from: Node, tagKeys: ReadonlyArray<string> | undefined, tags: Give
   }
   return node
 }
+
+const step = (node: Node, tags: GivenTags, key: string, value: string | undefined): Node =>
+  node.children.get(value) ?? grow(node, ownOf(tags, key))
 
 const ownOf = (tags: GivenTags, key: string): unknown => (Object.hasOwn(tags, key) ? tags[key] : undefined)
 
