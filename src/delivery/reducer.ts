@@ -387,7 +387,7 @@ const countRefused = <I>(state: State<I>, count: number, reason: string, out: Ou
   if (count === 0) return state
   const refused = state.refused + count
   if (Math.floor(Math.log2(refused)) > Math.floor(Math.log2(state.refused))) {
-    out.push({ _tag: "Log", level: "warning", message: `${refused} measurements refused so far, the last one: ${reason}` })
+    out.push({ _tag: "Log", level: "warning", message: `measurements refused so far: ${refused}, the last one for: ${reason}` })
   }
   return { ...state, refused }
 }
