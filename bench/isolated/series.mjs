@@ -3,7 +3,7 @@
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics"
 import { ManagedRuntime } from "effect"
 import { PerformanceObserver } from "node:perf_hooks"
-import { setImmediate as nextTurn } from "node:timers/promises"
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises"
 import { Counter, Registry } from "prom-client"
 import { InfluxDb, Metrics } from "../../dist/index.js"
 import { nullSink, quiet } from "../ours.mjs"
@@ -105,10 +105,10 @@ const stores = {
   otel
 }
 
-/** @type {Array<number>} */
+/** Told late, hence with their times. @type {Array<{ at: number, took: number }>} */
 const pauses = []
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) pauses.push(entry.duration)
+  for (const entry of list.getEntries()) pauses.push({ at: entry.startTime, took: entry.duration })
 }).observe({ entryTypes: ["gc"] })
 
 const store = await /** @type {() => Store | Promise<Store>} */ (stores[subject ?? ""])()
@@ -126,31 +126,33 @@ const gathering = await settledBytes()
 await store.flush()
 const atRest = await settledBytes()
 
-/** @type {Array<{ wall: number, cpu: number, longest: number, pause: number }>} */
+/** @type {Array<{ from: number, to: number, wall: number, cpu: number, longest: number }>} */
 const runs = []
 for (let flush = 0; flush < flushes; flush++) {
   await recordAll()
   await settledBytes()
   await nextTurn()
-  pauses.length = 0
   const turns = watchTurns()
   await nextTurn()
+  const from = performance.now()
   const cpu = process.cpuUsage()
   const start = process.hrtime.bigint()
   await store.flush()
   const wall = Number(process.hrtime.bigint() - start)
   const used = process.cpuUsage(cpu)
   const longest = turns.stop()
-  await nextTurn()
-  runs.push({ wall, cpu: (used.user + used.system) * 1000, longest, pause: Math.max(0, ...pauses) })
+  runs.push({ from, to: performance.now(), wall, cpu: (used.user + used.system) * 1000, longest })
 }
 await store.close?.()
+await delay(100)
 await report({
   bytesAtRest: (atRest - before) / count,
   bytesGathering: (gathering - before) / count,
   nanosPerSeries: runs.map(({ wall }) => wall / count),
   cpuPerSeries: runs.map(({ cpu }) => cpu / count),
   longestTurns: runs.map(({ longest }) => longest),
-  longestPauses: runs.map(({ pause }) => pause)
+  longestPauses: runs.map(({ from, to }) =>
+    Math.max(0, ...pauses.filter(({ at }) => at >= from && at <= to).map(({ took }) => took))
+  )
 })
 process.exit()

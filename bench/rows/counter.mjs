@@ -28,13 +28,10 @@ export const bound = {
   goals: [
     atMost("at most 5 times a bare field with one lane", "effect-metrics, 1 lane", 5, "raw: field"),
     {
-      text: "at most 3 times a bare field more for each further lane",
+      text: "at most 3 times a bare field more for each of two further lanes",
       limit: 3,
       value: (get) =>
-        Math.max(
-          get("effect-metrics, 2 lanes").median - get("effect-metrics, 1 lane").median,
-          get("effect-metrics, 3 lanes").median - get("effect-metrics, 2 lanes").median
-        ) / get("raw: field").median
+        (get("effect-metrics, 3 lanes").median - get("effect-metrics, 1 lane").median) / 2 / get("raw: field").median
     }
   ],
   run: async (context) => {
