@@ -49,6 +49,9 @@ export interface Notice {
 
 const maxNotices = 100
 
+/** Series looked at in one go when some may be forgotten. */
+const sweepLimit = 20_000
+
 /** Points keep few bytes beside their strings: the object, two arrays, the fields' boxes. */
 const pointOverhead = 160
 
@@ -89,6 +92,7 @@ export class Lane implements Target, Series.Owner {
   private readonly names = new Map<string, { readonly kind: Kind; overflow: Series.Cell | null; series: number }>()
   private readonly pointSeriesByKey = new Map<string, Series.LaneSeries>()
   private overflowing = 0
+  private sweep: IterableIterator<Series.Cell> | undefined = undefined
   private dirtyHead: Series.Cell | null = null
   private dirtyTail: Series.Cell | null = null
   private dueHead: Series.Cell | null = null
@@ -442,23 +446,37 @@ export class Lane implements Target, Series.Owner {
     if (gathered) this.moveDirtyToDue()
   }
 
-  /** Forgets series that were delivered and have been silent since. */
+  /**
+   * Forgets series that were delivered and have been silent since. Looks at no more than `sweepLimit` of them, where it left
+   * off the last time, so that a million series do not hold up the event loop.
+   */
   expire(millis: number): void {
     const { expireAfterMillis } = this.config
     if (expireAfterMillis === null) return
     let forgot = false
-    for (const [key, cell] of this.cells) {
+    this.sweep ??= this.cells.values()
+    for (let looked = 0; looked < sweepLimit; looked++) {
+      const next = this.sweep.next()
+      if (next.done === true) {
+        this.sweep = undefined
+        break
+      }
+      const cell = next.value
       if (cell.listed || cell.sealed !== null || millis - cell.startMillis < expireAfterMillis) continue
       if (cell.kind === "gauge" && cell.stepped && cell.value !== 0) continue
-      cell.expired = true
+      this.forget(cell)
       forgot = true
-      this.account.recorded += cell.recorded
-      cell.recorded = 0
-      this.cells.delete(key)
-      const name = this.names.get(cell.series.name)
-      if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(cell.series.name)
     }
     if (forgot) this.onForget()
+  }
+
+  private forget(cell: Series.Cell): void {
+    cell.expired = true
+    this.account.recorded += cell.recorded
+    cell.recorded = 0
+    this.cells.delete(cell.series.key)
+    const name = this.names.get(cell.series.name)
+    if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(cell.series.name)
   }
 
   /** Every series, for reads. */

@@ -258,6 +258,20 @@ describe("expiry", () => {
     assert.strictEqual(numbers(sealAll(lane))["in_flight{}"], 0)
   })
 
+  it("of many series some are looked at in one go, and all in some goes", () => {
+    const lane = laneOf({ expireAfterMillis: 10, maxSeries: 50_000 })
+    const hub = hubOf(lane)
+    clock.now = 0
+    for (let i = 0; i < 50_000; i++) counter(hub, "a", { i: String(i) }, { tagKeys: ["i"] }).increment()
+    lane.delivered(sealAll(lane))
+    const left = [1, 2, 3].map(() => {
+      lane.expire(1000)
+      return lane.seriesCount
+    })
+    assert.deepStrictEqual(left, [30_000, 10_000, 0])
+    assert.strictEqual(ledgerOf(lane).recorded, 50_000)
+  })
+
   it("a handle of a forgotten series and a new one of the same tags record into one series", () => {
     const lane = laneOf({ expireAfterMillis: 10 })
     const hub = hubOf(lane)
