@@ -1,0 +1,208 @@
+/**
+ * One request and its answer, whatever `HttpClient` the app has chosen. Knows no wire format and has no deadline: the lane
+ * interrupts what takes too long, which aborts the request.
+ *
+ * Redirects are not followed, since credentials must not go where nobody sent them; neither spans nor trace headers are made,
+ * since an exporter that is traced exports itself; an answer's body is read up to a limit; failures tell no secrets.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { Context, Effect, FiberRef, Redacted, Schema, Stream } from "effect"
+
+/** No answer came. */
+export class TransportFailure extends Schema.TaggedError<TransportFailure>("effect-metrics/TransportFailure")(
+  "TransportFailure",
+  {
+    /** For an operator, without secrets. */
+    reason: Schema.String,
+    /** Whether the server may have got the request all the same. */
+    ambiguous: Schema.Boolean
+  }
+) {}
+
+export interface Request {
+  readonly method: "GET" | "POST"
+  /** Without user name and password. */
+  readonly url: string
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+  readonly body?: { readonly bytes: Uint8Array; readonly contentType: string } | undefined
+}
+
+export interface Answer {
+  /** 0 stands for a redirect that a browser hides. */
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** At most {@link maxBodyBytes}; what follows is left unread. */
+  readonly body: string
+}
+
+export const maxBodyBytes = 65_536
+
+/** A client that sends one request, ready for {@link send}. */
+export type Client = HttpClient.HttpClient
+
+export const prepare = (client: HttpClient.HttpClient): Client =>
+  client.pipe(
+    HttpClient.withTracerPropagation(false),
+    // Fetch follows redirects unless told not to. This adds to what else the app has told it, such as a dispatcher.
+    HttpClient.mapRequestInputEffect((request) =>
+      Effect.as(FiberRef.update(FiberRef.currentContext, withoutRedirects), request)
+    )
+  )
+
+const withoutRedirects = (context: Context.Context<never>): Context.Context<never> => {
+  const init = Context.getOption(context, FetchHttpClient.RequestInit)
+  const given = init._tag === "Some" ? init.value : {}
+  return Context.add(context, FetchHttpClient.RequestInit, { ...given, redirect: "manual" })
+}
+
+export const send = (client: Client, request: Request): Effect.Effect<Answer, TransportFailure> =>
+  client.execute(toClientRequest(request)).pipe(
+    Effect.flatMap(read),
+    Effect.catchAll((error) =>
+      // Clients may be set to fail on a status.
+      error._tag === "ResponseError" && error.reason === "StatusCode"
+        ? read(error.response)
+        : Effect.fail(failureOf(error))
+    ),
+    Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...Object.keys(request.headers)]),
+    Effect.withTracerEnabled(false),
+    // The client changes its fiber's context: this gives it one to change.
+    Effect.mapInputContext((context: Context.Context<never>) => context)
+  )
+
+const toClientRequest = ({ body, headers, method, url }: Request): HttpClientRequest.HttpClientRequest => {
+  const plain: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers))
+    plain[name] = Redacted.isRedacted(value) ? Redacted.value(value) : value
+  return HttpClientRequest.make(method)(url, {
+    headers: plain,
+    ...(body === undefined ? {} : { body: HttpBody.uint8Array(body.bytes, body.contentType) })
+  })
+}
+
+/** An answer whose body breaks off is an answer all the same: its status says what became of the request. */
+const read = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Answer> => {
+  const { headers, status } = response
+  const body = isShort(status, headers) ? Effect.orElseSucceed(response.text, () => "") : readStart(response)
+  return Effect.map(body, (body) => ({ status, headers, body }))
+}
+
+// A body that is read as a stream costs the connection: the client aborts the request when the stream ends.
+const isShort = (status: number, headers: Headers.Headers): boolean =>
+  status === 204 ||
+  (Number(headers["content-length"] ?? NaN) <= maxBodyBytes && headers["content-encoding"] === undefined)
+
+const readStart = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const decoder = new TextDecoder()
+    let left = maxBodyBytes
+    let body = ""
+    return response.stream.pipe(
+      Stream.takeWhile(() => left > 0),
+      Stream.runForEach((bytes) =>
+        Effect.sync(() => {
+          body += decoder.decode(bytes.subarray(0, left), { stream: true })
+          left -= bytes.length
+        })
+      ),
+      // Also where there is no body at all.
+      Effect.ignore,
+      Effect.map(() => body)
+    )
+  })
+
+const failureOf = (error: HttpClientError.HttpClientError): TransportFailure => {
+  if (error._tag === "ResponseError")
+    return new TransportFailure({ reason: "the answer could not be read", ambiguous: true })
+  const at = ` at ${printUrl(error.request.url)}`
+  if (error.reason !== "Transport")
+    return new TransportFailure({ reason: `the request is not valid${at}`, ambiguous: false })
+  const { ambiguous, what } = classify(error.cause)
+  return new TransportFailure({ reason: what + at, ambiguous })
+}
+
+/** Failures of getting through to the server: nothing of the request was sent. */
+const beforeConnection: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host's name could not be looked up",
+  EAI_FAIL: "the host's name could not be looked up",
+  EAI_NODATA: "no such host",
+  EADDRNOTAVAIL: "no address to connect from",
+  UND_ERR_CONNECT_TIMEOUT: "connecting took too long",
+  ERR_INVALID_URL: "the address is not valid",
+  ERR_INVALID_CHAR: "a header is not valid",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the server's certificate is signed by itself",
+  SELF_SIGNED_CERT_IN_CHAIN: "the server's certificate is signed by itself",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the server's certificate could not be verified",
+  UNABLE_TO_GET_ISSUER_CERT: "the server's certificate could not be verified",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the server's certificate could not be verified",
+  HOSTNAME_MISMATCH: "the server's certificate is for another host",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host"
+}
+
+const handshake = /wrong version number|unsupported protocol|handshake failure/
+
+const connecting = new Set(["connect", "getaddrinfo", "bind"])
+
+interface ErrorLike {
+  readonly code?: unknown
+  readonly syscall?: unknown
+  readonly message?: unknown
+  readonly cause?: unknown
+  readonly errors?: unknown
+}
+
+const classify = (error: unknown): { readonly what: string; readonly ambiguous: boolean } => {
+  let code: string | undefined
+  // `fetch` hides what happened in the cause of its error; the depth is for causes that are their own.
+  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 8; depth++) {
+    const { cause, code: own, errors, message, syscall } = at as ErrorLike
+    if (message === "bad port") return { what: "fetch refuses to connect to this port", ambiguous: false }
+    if (typeof own === "string" && /^\w{1,64}$/.test(own)) {
+      code ??= own
+      const known =
+        beforeConnection[own] ?? (own.startsWith("CERT_") ? "the server's certificate is not valid" : undefined)
+      if (own === "EPROTO" && handshake.test(String(message))) return { what: "TLS failed (EPROTO)", ambiguous: false }
+      if (known !== undefined) return { what: `${known} (${own})`, ambiguous: false }
+      if (connecting.has(String(syscall))) return { what: `could not connect (${own})`, ambiguous: false }
+    }
+    // Where a name has several addresses, each has an error of its own; they failed alike.
+    at = cause ?? (Array.isArray(errors) ? errors[0] : undefined)
+  }
+  return {
+    what: `the connection broke before an answer came${code === undefined ? "" : ` (${code})`}`,
+    ambiguous: true
+  }
+}
+
+/** Fit for logs: without user name, password, query and fragment, where tokens may be. */
+export const printUrl = (url: string): string => {
+  try {
+    const { host, pathname, protocol } = new URL(url)
+    return `${protocol}//${host}${pathname}`
+  } catch {
+    return "an address that is not valid"
+  }
+}
+
+/** What `Retry-After` asks for, in milliseconds: seconds or a date, at least something. Nonsense is `undefined`. */
+export const retryAfter = (header: string | undefined, nowMillis: number): number | undefined => {
+  if (header === undefined) return undefined
+  const text = header.trim()
+  const millis = /^\d+(\.\d+)?$/.test(text)
+    ? Number(text) * 1000
+    : /^[A-Za-z]{3,9},? /.test(text)
+      ? Date.parse(text) - nowMillis
+      : NaN
+  return millis > 0 && Number.isFinite(millis) ? Math.ceil(millis) : undefined
+}
