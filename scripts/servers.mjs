@@ -18,7 +18,8 @@ const cache = process.env.EFFECT_METRICS_CACHE ?? fileURLToPath(new URL("../.cac
 
 const onPath = (program) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0
 
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ["ignore", "ignore", "pipe"], timeout: 300_000 })
+const run = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, stdio: ["ignore", "ignore", "pipe"], timeout: 300_000 })
 
 const isKnown = (name) => spawnSync("apt-cache", ["show", name]).status === 0
 
@@ -47,7 +48,9 @@ const fetchPackage = ({ name }) => {
 }
 
 mkdirSync(cache, { recursive: true })
-const wanted = packages.filter(({ binary, name }) => !onPath(binary.split("/").at(-1)) && !existsSync(join(cache, name, binary)))
+const wanted = packages.filter(
+  ({ binary, name }) => !onPath(binary.split("/").at(-1)) && !existsSync(join(cache, name, binary))
+)
 if (wanted.length > 0) {
   try {
     updateLists()

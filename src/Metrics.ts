@@ -7,7 +7,8 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Layer, Schema } from "effect"
+import type { Duration } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { defaultHub, type LiveHub, Metrics, noopHub, onAmbient } from "./delivery/service.js"
 import type { Ledger } from "./Ledger.js"
 
@@ -149,9 +150,8 @@ export const flush: Effect.Effect<ReadonlyArray<LaneLedger>> = Effect.suspend(()
  */
 export const flushWithin = (deadline: Duration.DurationInput): Effect.Effect<ReadonlyArray<LaneLedger>> =>
   Effect.flatMap(Metrics, (hub) =>
-    Effect.forEach(
-      hub.allAttached(),
-      (lane) => lane.flush.pipe(Effect.timeoutOption(deadline), Effect.interruptible),
-      { concurrency: "unbounded", discard: true }
-    ).pipe(Effect.map(() => ledgersOf(hub)))
+    Effect.forEach(hub.allAttached(), (lane) => lane.flush.pipe(Effect.timeoutOption(deadline), Effect.interruptible), {
+      concurrency: "unbounded",
+      discard: true
+    }).pipe(Effect.map(() => ledgersOf(hub)))
   )

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberId, Option, TestClock } from "effect"
 import * as fc from "fast-check"
 import * as Metrics from "../src/Metrics.js"
-import * as Measurement from "../src/Measurement.js"
+import type * as Measurement from "../src/Measurement.js"
 import { FaultySink, TestMetrics } from "../src/testing/index.js"
 
 const calls = Metrics.counter("calls")
@@ -68,7 +68,10 @@ describe("combinators", () => {
       fc.asyncProperty(anyEffect, async (effect) => {
         const seen = await Effect.runPromise(
           Effect.gen(function* () {
-            const exit = yield* Effect.exit(Metrics.track("all")(effect)).pipe(Effect.forkDaemon, Effect.flatMap(Fiber.join))
+            const exit = yield* Effect.exit(Metrics.track("all")(effect)).pipe(
+              Effect.forkDaemon,
+              Effect.flatMap(Fiber.join)
+            )
             const all = yield* TestMetrics.all
             return { exit, all, inFlight: yield* TestMetrics.gaugeValue("all.in_flight") }
           }).pipe(Effect.provide(TestMetrics.layer))
@@ -94,9 +97,11 @@ describe("combinators", () => {
       const combinator: Combinator = combinators[name]
       const flag = Effect.checkInterruptible((interruptible) => Effect.succeed(interruptible))
       const seen = await Effect.runPromise(
-        Effect.all([combinator(flag), Effect.uninterruptible(combinator(flag)), Effect.uninterruptible(Effect.interruptible(combinator(flag)))]).pipe(
-          Effect.provide(TestMetrics.layer)
-        )
+        Effect.all([
+          combinator(flag),
+          Effect.uninterruptible(combinator(flag)),
+          Effect.uninterruptible(Effect.interruptible(combinator(flag)))
+        ]).pipe(Effect.provide(TestMetrics.layer))
       )
       assert.deepStrictEqual(seen, [true, false, true], name)
     }
@@ -135,7 +140,9 @@ describe("combinators", () => {
   it.effect("count up while the effect runs, and down after it", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const fiber = yield* Effect.fork(Deferred.await(gate).pipe(Metrics.trackInFlight(active, { tags: { pool: "a" } })))
+      const fiber = yield* Effect.fork(
+        Deferred.await(gate).pipe(Metrics.trackInFlight(active, { tags: { pool: "a" } }))
+      )
       yield* Effect.yieldNow()
       assert.strictEqual(yield* TestMetrics.gaugeValue(active, { pool: "a" }), 1)
       yield* Deferred.succeed(gate, undefined)
@@ -208,7 +215,12 @@ describe("combinators", () => {
       yield* effect.pipe(Effect.tagMetrics("region", "eu"), Effect.provide(two.layer))
       const tags = (sink: FaultySink.FaultySink) => sink.received().map(({ series }) => series.tags)
       assert.deepStrictEqual(tags(one), [[["a", "b"]]])
-      assert.deepStrictEqual(tags(two), [[["a", "b"], ["region", "eu"]]])
+      assert.deepStrictEqual(tags(two), [
+        [
+          ["a", "b"],
+          ["region", "eu"]
+        ]
+      ])
     })
   )
 })
@@ -280,7 +292,10 @@ describe("direct recording", () => {
       yield* Metrics.emit("p", null as unknown as Metrics.Fields)
       yield* Metrics.emit("", { n: 1 })
       const points = yield* TestMetrics.all
-      assert.deepStrictEqual(points.map(({ fields }) => Object.keys(fields)), [["good"]])
+      assert.deepStrictEqual(
+        points.map(({ fields }) => Object.keys(fields)),
+        [["good"]]
+      )
       assert.deepStrictEqual(yield* TestMetrics.refused, {
         not_finite: 4,
         invalid_field: 4,
@@ -321,10 +336,13 @@ describe("direct recording", () => {
         Metrics.increment(Metrics.counter("declared", { level: "crit" })),
         Metrics.emit("p", { n: 1 }, { level: "critical" })
       ]).pipe(Effect.provide(sink.layer))
-      assert.deepStrictEqual(sink.received().map(({ series }) => [series.name, series.level]), [
-        ["calls", "crit"],
-        ["declared", "crit"]
-      ])
+      assert.deepStrictEqual(
+        sink.received().map(({ series }) => [series.name, series.level]),
+        [
+          ["calls", "crit"],
+          ["declared", "crit"]
+        ]
+      )
     })
   )
 })

@@ -32,7 +32,8 @@ const partitioned = (delivery: Sink.DeliveryOptions = {}) => {
     make: Effect.succeed((database): Sink.Sink => ({
       write: ({ measurements }) =>
         Effect.suspend(() => {
-          if (database === "bad") return Effect.fail(new Sink.Misconfigured({ sink: "dbs", reason: "no such database" }))
+          if (database === "bad")
+            return Effect.fail(new Sink.Misconfigured({ sink: "dbs", reason: "no such database" }))
           received.set(database, [...(received.get(database) ?? []), ...measurements])
           return Effect.void
         })
@@ -58,7 +59,12 @@ describe("layerPartitioned", () => {
       }).pipe(Effect.provide(sink.layer))
       const ledgers = Object.fromEntries(Metrics.ledgersOf(hub).map(({ ledger, name }) => [name, ledger]))
       assert.deepStrictEqual(
-        Object.entries(ledgers).map(([name, ledger]) => [name, ledger.recorded, ledger.delivered, Ledger.dropped(ledger)]),
+        Object.entries(ledgers).map(([name, ledger]) => [
+          name,
+          ledger.recorded,
+          ledger.delivered,
+          Ledger.dropped(ledger)
+        ]),
         [
           ["dbs", 0, 0, 0],
           ["dbs/bad", 20, 0, 20],
@@ -115,7 +121,7 @@ describe("layer", () => {
 
   it.effect("a lane to a backend that overwrites warns at start when nothing says which process it is", () =>
     Effect.gen(function* () {
-      const overwriting = (delivery: Sink.DeliveryOptions) =>
+      const overwriting = (delivery: Omit<Sink.DeliveryOptions, "name">) =>
         Sink.layer({ name: "tsdb", overwrites: "ms", make: Effect.succeed({ write: () => Effect.void }), ...delivery })
       assert.strictEqual((yield* warningsOf(overwriting({}))).length, 1)
       assert.strictEqual((yield* warningsOf(overwriting({ tags: { instance: "1" } }))).length, 0)
@@ -133,7 +139,7 @@ describe("layer", () => {
             overwrites: "ns",
             hostTag: { value: "h" },
             make: Effect.succeed({
-              write: ({ measurements }: Sink.Batch) => Effect.sync(() => seen.push(...measurements.map((m) => m.nanos)))
+              write: ({ measurements }: Sink.Batch) => Effect.sync(() => void seen.push(...measurements.map((m) => m.nanos)))
             })
           })
           yield* Metrics.increment(hits).pipe(Effect.provide(layer), Effect.withRandom(Random.make(seed)))
@@ -192,7 +198,7 @@ describe("layer", () => {
         name: "self",
         make: Effect.succeed({
           write: ({ measurements }: Sink.Batch) =>
-            Effect.sync(() => names.push(...measurements.map(({ series }) => series.name))).pipe(
+            Effect.sync(() => void names.push(...measurements.map(({ series }) => series.name))).pipe(
               Metrics.track("writing"),
               Effect.zipRight(Metrics.increment(Metrics.counter("written")))
             )

@@ -74,10 +74,9 @@ describe("layers of sinks", () => {
   it("siblings that run at the same time see only their own", async () => {
     const [a, b] = [backend(), backend()]
     await run(
-      Effect.all(
-        [record("a1").pipe(Effect.provide(a.layer)), record("b1").pipe(Effect.provide(b.layer))],
-        { concurrency: 2 }
-      )
+      Effect.all([record("a1").pipe(Effect.provide(a.layer)), record("b1").pipe(Effect.provide(b.layer))], {
+        concurrency: 2
+      })
     )
     assert.deepStrictEqual([a.names(), b.names()], [["a1"], ["b1"]])
   })
@@ -115,9 +114,7 @@ describe("layers of sinks", () => {
   it("a runtime of its own does not join the sinks around its use", async () => {
     const [a, b] = [backend(), backend()]
     const runtime = ManagedRuntime.make(a.layer)
-    await run(
-      Effect.promise(() => runtime.runPromise(record("x"))).pipe(Effect.provide(b.layer))
-    )
+    await run(Effect.promise(() => runtime.runPromise(record("x"))).pipe(Effect.provide(b.layer)))
     await runtime.dispose()
     assert.deepStrictEqual([a.names(), b.names()], [["x"], []])
   })
@@ -218,7 +215,10 @@ describe("where an app records", () => {
   }
 
   it("App.pipe(Layer.provideMerge(M)) delivers everything", async () => {
-    assert.deepStrictEqual((await outcome((m) => main.pipe(Effect.provide(App.Default.pipe(Layer.provideMerge(m)))))).lost, [])
+    assert.deepStrictEqual(
+      (await outcome((m) => main.pipe(Effect.provide(App.Default.pipe(Layer.provideMerge(m)))))).lost,
+      []
+    )
   })
 
   it("provide(App), then provide(M) around it, delivers everything", async () => {
@@ -229,7 +229,7 @@ describe("where an app records", () => {
     const { lost, warnings } = await outcome((m) => main.pipe(Effect.provide(App.Default.pipe(Layer.provide(m)))))
     assert.deepStrictEqual(lost, ["call"])
     assert.strictEqual(warnings.length, 1)
-    assert.include(warnings[0], "\"call\"")
+    assert.include(warnings[0], '"call"')
     assert.include(warnings[0], "provideMerge")
   })
 
@@ -285,7 +285,7 @@ describe("without a hub", () => {
     await run(program.pipe(Effect.provide(seen.layer), Logger.withMinimumLogLevel(LogLevel.All)))
     assert.strictEqual(seen.debugs.filter((line) => line.includes("early")).length, 1)
     assert.strictEqual(seen.warnings.length, 1)
-    assert.include(seen.warnings[0], "\"late\"")
+    assert.include(seen.warnings[0], '"late"')
   })
 
   it("Metrics.required fails with a typed error, and gives the hub where there is one", async () => {

@@ -27,7 +27,9 @@ export interface Parts<P, E, R> {
 }
 
 /** Each call is a sink of its own, attached at most once on the way from a hub to its root. */
-export const layerOf = <P, E, R>(parts: Parts<P, E, R>): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => {
+export const layerOf = <P, E, R>(
+  parts: Parts<P, E, R>
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => {
   const key = {}
   return onAmbient((hub) =>
     hub.has(key)
@@ -101,7 +103,8 @@ const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.E
       resendGauges: options.resend === "always",
       sampleRate: options.sampleRate,
       overwrites,
-      nanos: overwrites === "ns" ? Math.floor(random() * 1e6) : overwrites === "us" ? Math.floor(random() * 1e3) * 1e3 : 0
+      nanos:
+        overwrites === "ns" ? Math.floor(random() * 1e6) : overwrites === "us" ? Math.floor(random() * 1e3) * 1e3 : 0
     }
   })
 
@@ -122,7 +125,9 @@ const reportItself = ({ lane, ledger, name }: Delivery): void => {
   const gauges = ["recorded", "delivered", "dropped", "buffered", "refused", "retried", "ambiguous"] as const
   const entries = gauges.map(
     (gauge) =>
-      new GaugeEntry(owner, makeInstrument("gauge", `effect_metrics.lane.${gauge}`, { valueType: "int" }), [["lane", name]])
+      new GaugeEntry(owner, makeInstrument("gauge", `effect_metrics.lane.${gauge}`, { valueType: "int" }), [
+        ["lane", name]
+      ])
   )
   lane.onMark = () => {
     if (lane.closed) return

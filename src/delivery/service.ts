@@ -54,7 +54,7 @@ export const forgetWiring = (): void => {
 }
 
 const cure =
-  "Provide the layer outermost, App.pipe(Layer.provideMerge(MetricsLive)), or see \"compositions\" in the documentation."
+  'Provide the layer outermost, App.pipe(Layer.provideMerge(MetricsLive)), or see "compositions" in the documentation.'
 
 /** What a recording that found no hub comes to. */
 export const reachedDefault = (name: string): Effect.Effect<void> => {
@@ -67,7 +67,9 @@ export const reachedDefault = (name: string): Effect.Effect<void> => {
   }
   if (wiring.debugged) return Effect.void
   wiring.debugged = true
-  return Effect.logDebug(`effect-metrics: ${JSON.stringify(name)} was recorded, and no Metrics is provided: nothing is measured.`)
+  return Effect.logDebug(
+    `effect-metrics: ${JSON.stringify(name)} was recorded, and no Metrics is provided: nothing is measured.`
+  )
 }
 
 const children = new WeakMap<Hub, Layer.Layer<Metrics>>()

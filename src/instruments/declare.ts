@@ -57,10 +57,7 @@ export interface Distribution<out TagKeys extends string = string> extends Decla
  * @category models
  */
 export type AnyInstrument<TagKeys extends string = string> =
-  | Counter<TagKeys>
-  | Gauge<TagKeys>
-  | Timer<TagKeys>
-  | Distribution<TagKeys>
+  Counter<TagKeys> | Gauge<TagKeys> | Timer<TagKeys> | Distribution<TagKeys>
 
 /**
  * Tags for an instrument that declares these keys; each may be left out.

@@ -7,7 +7,15 @@ import { defaultHub, type LiveHub, reachedDefault } from "../delivery/service.js
 import type { PointEntry } from "../recording/entry.js"
 import type { GivenTags, Hub } from "../recording/hub.js"
 import { fieldsOf, timeOf, type Timestamp } from "../recording/point.js"
-import { type AnyInstrument, type Counter, type Distribution, type Gauge, inside, type Tags, type Timer } from "./declare.js"
+import {
+  type AnyInstrument,
+  type Counter,
+  type Distribution,
+  type Gauge,
+  inside,
+  type Tags,
+  type Timer
+} from "./declare.js"
 import { clockOf, find, hubOf, labelsOf, recording } from "./site.js"
 
 /**
@@ -30,8 +38,7 @@ export interface RecordOptions<TagKeys extends string = string> {
 export const increment = <TagKeys extends string>(
   self: Counter<TagKeys> | Gauge<TagKeys>,
   options?: RecordOptions<NoInfer<TagKeys>>
-): Effect.Effect<void> =>
-  recording(inside(self, options?.level), givenTags(options), (entry) => entry.increment())
+): Effect.Effect<void> => recording(inside(self, options?.level), givenTags(options), (entry) => entry.increment())
 
 /**
  * Adds a step: 0 or more for a monotonic counter, any finite number for a gauge. Others are refused as `negative`,
@@ -197,7 +204,7 @@ export const bind: {
     const instrument = inside(self)
     // The overloads give each kind the methods that its entry has.
     type Bound = CounterHandle & GaugeHandle & DistributionHandle
-    if (hub === defaultHub) return Effect.as(reachedDefault(instrument.name), unbound as Bound)
+    if (hub === defaultHub) return Effect.as(reachedDefault(instrument.name), unbound)
     const entry = find(hub, labelsOf(fiber), instrument, tags) as Bound | undefined
     return Effect.succeed(entry ?? refusing(() => find(hub, labelsOf(fiber), instrument, tags)))
   })

@@ -3,7 +3,7 @@
  * there the last time. Hot: the benchmark's rows "in a fiber".
  */
 import { Cause, Clock, Context, Effect, Exit, type Fiber, FiberRef } from "effect"
-import { type CounterEntry, type DistributionEntry, type Entry, type GaugeEntry } from "../recording/entry.js"
+import type { CounterEntry, DistributionEntry, Entry, GaugeEntry } from "../recording/entry.js"
 import type { GivenTags, Hub, Label } from "../recording/hub.js"
 import { type Instrument, withTag } from "../recording/instrument.js"
 import { defaultHub, type LiveHub, Metrics, reachedDefault } from "../delivery/service.js"
@@ -63,30 +63,31 @@ export const recording = <K extends keyof Entries>(
  * outside. The result, the error, the requirements and the interruptibility of what is wrapped stay as they are. Neither
  * function may throw.
  */
-export const around = (
-  name: string,
-  enter: (hub: LiveHub, labels: ReadonlyArray<Label>, fiber: AnyFiber) => (exit: Exit.Exit<unknown, unknown>) => void
-): (<A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) =>
-<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiberRuntime<A, E, R>((fiber) => {
-      const hub = hubOf(fiber)
-      if (hub === defaultHub) return Effect.zipRight(reachedDefault(name), restore(self))
-      const leave = enter(hub, labelsOf(fiber), fiber)
-      return Effect.matchCauseEffect(restore(self), {
-        onFailure: (cause) => {
-          const exit = Exit.failCause(cause)
-          leave(exit)
-          return exit
-        },
-        onSuccess: (value) => {
-          const exit = Exit.succeed(value)
-          leave(exit)
-          return exit
-        }
+export const around =
+  (
+    name: string,
+    enter: (hub: LiveHub, labels: ReadonlyArray<Label>, fiber: AnyFiber) => (exit: Exit.Exit<unknown, unknown>) => void
+  ): (<A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime<A, E, R>((fiber) => {
+        const hub = hubOf(fiber)
+        if (hub === defaultHub) return Effect.zipRight(reachedDefault(name), restore(self))
+        const leave = enter(hub, labelsOf(fiber), fiber)
+        return Effect.matchCauseEffect(restore(self), {
+          onFailure: (cause) => {
+            const exit = Exit.failCause(cause)
+            leave(exit)
+            return exit
+          },
+          onSuccess: (value) => {
+            const exit = Exit.succeed(value)
+            leave(exit)
+            return exit
+          }
+        })
       })
-    })
-  )
+    )
 
 /** How an effect ended, as the tag `outcome` says it. */
 export type Outcome = "success" | "failure" | "defect" | "interrupt"

@@ -5,7 +5,17 @@
 import type { Effect, Exit } from "effect"
 import type { GivenTags } from "../recording/hub.js"
 import { stepGauges } from "../recording/entry.js"
-import { type Counter, counter, type Distribution, type Gauge, gauge, inside, type Tags, type Timer, timer } from "./declare.js"
+import {
+  type Counter,
+  counter,
+  type Distribution,
+  type Gauge,
+  gauge,
+  inside,
+  type Tags,
+  type Timer,
+  timer
+} from "./declare.js"
 import { around, clockOf, find, site } from "./site.js"
 
 /**

@@ -3,7 +3,6 @@
  * `recorded` of series is counted in their cells (one field on a hot line of cache) and added up by the lane.
  */
 import type { DropReason, Ledger, RefuseReason } from "../Ledger.js"
-import type { Measurement } from "./measurement.js"
 
 export class Account {
   /** Points, and series that have been forgotten. */
@@ -38,10 +37,4 @@ export class Account {
       sent: { measurements: this.sentMeasurements, bytes: this.sentBytes, writes: this.sentWrites }
     }
   }
-}
-
-export const weightOf = (measurements: ReadonlyArray<Measurement>): number => {
-  let weight = 0
-  for (let i = 0; i < measurements.length; i++) weight += measurements[i]!.weight
-  return weight
 }

@@ -6,13 +6,7 @@ import type { RefuseReason } from "../Ledger.js"
 import type { Instrument } from "./instrument.js"
 import type { FieldValue, Tag } from "./measurement.js"
 import type { PointTarget, Target } from "./lane.js"
-import {
-  bucketOf,
-  type Cell,
-  type CounterCell,
-  type DistributionCell,
-  type GaugeCell
-} from "./series.js"
+import { bucketOf, type Cell, type CounterCell, type DistributionCell, type GaugeCell } from "./series.js"
 
 /** What an entry needs of its hub. */
 export interface Owner {

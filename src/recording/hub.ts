@@ -19,9 +19,12 @@ export interface Label {
   readonly value: string
 }
 
+/** Most nodes are leaves: they share one that stays empty. */
+const noChildren = new Map<string | undefined, Node>()
+
 class Node {
   entry: Entry.Entry | null = null
-  readonly children = new Map<string | undefined, Node>()
+  children = noChildren
 }
 
 /** The child for a key that was not found as given: checked, because what is kept here must be small strings. */
@@ -31,6 +34,7 @@ const grow = (node: Node, key: unknown): Node => {
   if (known !== undefined) return known
   if (key !== undefined && key.length > Tags.maxIdentityLength) throw new Unfit("too_long")
   const child = new Node()
+  if (node.children === noChildren) node.children = new Map()
   node.children.set(key, child)
   return child
 }
@@ -112,7 +116,7 @@ export class Hub {
     if (labels.length === 0) return this.base
     const known = this.regions.get(labels)
     if (known !== undefined) return known
-    const tags = Tags.merge(labels.map((label): Tag => [label.key, label.value]))
+    const tags = Tags.canonical(labels.map((label): Tag => [label.key, label.value]))
     const key = Tags.identity("", tags)
     let region = this.byContent.get(key)
     if (region === undefined) {
@@ -151,7 +155,7 @@ export class Hub {
     if (instrument.problem !== undefined) return this.refuse(instrument, instrument.problem)
     const own = given === undefined ? Tags.empty : tagsOf(instrument, given)
     if (own === undefined) return this.refuse(instrument, "invalid_tags")
-    const tags = Tags.merge(region.tags, own, instrument.fixed)
+    const tags = Tags.merge(Tags.merge(region.tags, own), instrument.fixed)
     const length = Tags.identityLength(instrument.name, tags)
     this.kept += 1 + (length >>> 8)
     const full = this.kept > this.limit
@@ -217,5 +221,5 @@ const tagsOf = (instrument: Instrument, given: GivenTags): ReadonlyArray<Tag> | 
     if (key === "" || typeof value !== "string") return undefined
     tags.push([key, value])
   }
-  return tags
+  return tags.length > 1 ? Tags.canonical(tags) : tags
 }

@@ -147,10 +147,7 @@ export class Lane implements Target, Series.Owner {
   }
 
   private cellOf(
-    instrument: Pick<
-      Instrument,
-      "kind" | "valueType" | "unit" | "description" | "level" | "boundaries" | "aggregate"
-    >,
+    instrument: Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries" | "aggregate">,
     name: string,
     tags: ReadonlyArray<Tag>
   ): Series.Cell {
@@ -172,11 +169,22 @@ export class Lane implements Target, Series.Owner {
     if (this.overflowing >= Math.max(16, this.config.maxSeries >>> 1)) {
       return this.refusing(instrument, "series_limit", name)
     }
-    this.notice("warning", "overflow", name, () =>
-      `${JSON.stringify(short(name))} has series beyond maxSeries (${this.config.maxSeries}): they share one tagged overflow=true`
+    this.notice(
+      "warning",
+      "overflow",
+      name,
+      () =>
+        `${JSON.stringify(short(name))} has series beyond maxSeries (${this.config.maxSeries}): they share one tagged overflow=true`
     )
     const merged = Tags.merge(this.config.tags, [["overflow", "true"]])
-    const overflow = this.make(instrument, Tags.identity(name, merged), name, merged, this.modeOf(instrument), undefined)
+    const overflow = this.make(
+      instrument,
+      Tags.identity(name, merged),
+      name,
+      merged,
+      this.modeOf(instrument),
+      undefined
+    )
     if (overflow.kind === "gauge") overflow.overflow = true
     this.overflowing++
     if (known === undefined) this.names.set(name, { kind, overflow, series: 0 })
@@ -235,7 +243,8 @@ export class Lane implements Target, Series.Owner {
     const kept = this.pointSeriesByKey.get(key)
     if (kept !== undefined && kept.level === level) return kept
     if (this.pointSeriesByKey.size >= this.config.maxSeries) {
-      for (const series of this.pointSeriesByKey.values()) this.lastPointMillis = Math.max(this.lastPointMillis, series.lastMillis)
+      for (const series of this.pointSeriesByKey.values())
+        this.lastPointMillis = Math.max(this.lastPointMillis, series.lastMillis)
       this.pointSeriesByKey.clear()
     }
     const series = new Series.LaneSeries(
@@ -324,8 +333,11 @@ export class Lane implements Target, Series.Owner {
 
   refuse(reason: RefuseReason, name: string): void {
     this.account.refuse(reason)
-    this.notice(reason === "closed" ? "debug" : "warning", reason, name, () =>
-      `${JSON.stringify(short(name))}: recordings are refused: ${reason}`
+    this.notice(
+      reason === "closed" ? "debug" : "warning",
+      reason,
+      name,
+      () => `${JSON.stringify(short(name))}: recordings are refused: ${reason}`
     )
   }
 
@@ -398,7 +410,7 @@ export class Lane implements Target, Series.Owner {
         continue
       }
       cell.listed = cell.gathering = false
-      sealed.push(Series.seal(cell, this.stampOf(cell, millis), this.config.nanos) as Measurement)
+      sealed.push(Series.seal(cell, this.stampOf(cell, millis), this.config.nanos))
     }
     return sealed
   }
@@ -535,7 +547,8 @@ const valueField: ReadonlyArray<string> = ["value"]
 
 const short = (name: string): string => (name.length > 64 ? `${name.slice(0, 64)}…` : name)
 
-const kindOf = (instrument: Pick<Instrument, "kind">): Kind => (instrument.kind === "point" ? "counter" : instrument.kind)
+const kindOf = (instrument: Pick<Instrument, "kind">): Kind =>
+  instrument.kind === "point" ? "counter" : instrument.kind
 
 const windowOf = (measurement: Measurement): Series.SealedWindow | undefined =>
   // Every window that a lane hands out was made by `Series.seal`, which keeps its cell in it.

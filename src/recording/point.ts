@@ -24,7 +24,8 @@ export const timeOf = (timestamp: Timestamp | undefined, now: number): Time | un
     return Number.isSafeInteger(millis) ? { millis, nanos: Number(rest) } : undefined
   }
   const given = timestamp instanceof Date ? timestamp.getTime() : timestamp
-  if (typeof given !== "number" || !Number.isFinite(given) || Math.abs(given) > Number.MAX_SAFE_INTEGER) return undefined
+  if (typeof given !== "number" || !Number.isFinite(given) || Math.abs(given) > Number.MAX_SAFE_INTEGER)
+    return undefined
   const millis = Math.floor(given)
   return { millis, nanos: Math.min(999_999, Math.round((given - millis) * 1_000_000)) }
 }

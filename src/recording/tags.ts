@@ -10,12 +10,12 @@ export const empty: ReadonlyArray<Tag> = []
 
 const byKey = (a: Tag, b: Tag): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
 
-/** Later lists win. */
-export const merge = (...sources: ReadonlyArray<ReadonlyArray<Tag>>): ReadonlyArray<Tag> => {
-  const merged = new Map<string, string>()
-  for (const source of sources) for (const [key, value] of source) merged.set(key, value)
-  return Array.from(merged).sort(byKey)
-}
+/** From tags in any order; the later of equal keys wins. */
+export const canonical = (tags: Iterable<Tag>): ReadonlyArray<Tag> => Array.from(new Map(tags)).sort(byKey)
+
+/** Of canonical lists; the later of two wins. */
+export const merge = (first: ReadonlyArray<Tag>, second: ReadonlyArray<Tag>): ReadonlyArray<Tag> =>
+  first.length === 0 ? second : second.length === 0 ? first : canonical([...first, ...second])
 
 /** Own string properties; `undefined` values are left out. A key that is empty or a value that is no string gives `undefined`. */
 export const fromRecord = (record: Readonly<Record<string, string | undefined>>): ReadonlyArray<Tag> | undefined => {
@@ -36,8 +36,12 @@ export const toRecord = (tags: ReadonlyArray<Tag>): Readonly<Record<string, stri
   return record
 }
 
-/** Injective, whatever the strings contain. */
-export const identity = (name: string, tags: ReadonlyArray<Tag>): string => JSON.stringify([name, tags])
+/** Injective, whatever the strings contain: each goes with its length. */
+export const identity = (name: string, tags: ReadonlyArray<Tag>): string => {
+  let text = `${name.length}:${name}`
+  for (const [key, value] of tags) text += `${key.length}:${key}${value.length}:${value}`
+  return text
+}
 
 export const identityLength = (name: string, tags: ReadonlyArray<Tag>): number => {
   let length = name.length

@@ -2,7 +2,7 @@
  * An app for the tests of how processes end: it records until it is told to stop, into a sink that writes lines to a server.
  * Arguments: the server's port, what to do (`load`, `exit`, `throw`), and the deadline of a close in milliseconds.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Schedule } from "effect"
 import * as Metrics from "../../src/Metrics.js"
 import * as Sink from "../../src/Sink.js"
@@ -20,7 +20,8 @@ const TestSink = Sink.layer({
   shutdownTimeout: Number(deadline),
   schedule: Schedule.fixed("50 millis"),
   make: Effect.succeed({
-    write: (batch: Sink.Batch) => post(batch.measurements.map((m) => `${m._tag} ${m.weight} ${m._tag === "count" ? m.value : 1}`))
+    write: (batch: Sink.Batch) =>
+      post(batch.measurements.map((m) => `${m._tag} ${m.weight} ${m._tag === "count" ? m.value : 1}`))
   })
 })
 
@@ -47,7 +48,10 @@ const program = Effect.gen(function* () {
     yield* Metrics.flush
     process.exit(0)
   }
-  if (mode === "throw") setTimeout(() => { throw new Error("uncaught") }, 0)
+  if (mode === "throw")
+    setTimeout(() => {
+      throw new Error("uncaught")
+    }, 0)
   yield* Effect.never
 })
 

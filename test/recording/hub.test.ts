@@ -39,7 +39,11 @@ describe("tags", () => {
         const lane = laneOf()
         const hub = hubOf(lane)
         const canonical = (set: Record<string, string>): string =>
-          JSON.stringify(Object.keys(set).sort().map((key) => [key, set[key]]))
+          JSON.stringify(
+            Object.keys(set)
+              .sort()
+              .map((key) => [key, set[key]])
+          )
         for (const set of sets) counter(hub, "a", set).increment()
         const expected = new Map<string, number>()
         for (const set of sets) expected.set(canonical(set), (expected.get(canonical(set)) ?? 0) + 1)
@@ -57,7 +61,11 @@ describe("tags", () => {
     counter(hub, "a", hostile).increment()
     counter(hub, "b", hostile, { tagKeys: ["__proto__", "constructor"] }).increment()
     counter(hub, "b", {}, { tagKeys: ["__proto__", "constructor"] }).increment()
-    assert.deepStrictEqual(sealAll(lane).map(text), ["a{__proto__=p,constructor=c,toString=t}", "b{__proto__=p,constructor=c}", "b{}"])
+    assert.deepStrictEqual(sealAll(lane).map(text), [
+      "a{__proto__=p,constructor=c,toString=t}",
+      "b{__proto__=p,constructor=c}",
+      "b{}"
+    ])
     assert.isUndefined(({} as Record<string, unknown>)["polluted"])
   })
 
@@ -79,9 +87,18 @@ describe("tags", () => {
   })
 
   it("a region's tags give way to the call's and win over the lane's", () => {
-    const lane = laneOf({ tags: [["a", "lane"], ["b", "lane"], ["c", "lane"]] })
+    const lane = laneOf({
+      tags: [
+        ["a", "lane"],
+        ["b", "lane"],
+        ["c", "lane"]
+      ]
+    })
     const hub = hubOf(lane)
-    const region = hub.region([{ key: "b", value: "region" }, { key: "c", value: "region" }])
+    const region = hub.region([
+      { key: "b", value: "region" },
+      { key: "c", value: "region" }
+    ])
     ;(hub.entry(instrument("counter", "x"), region, { c: "call" }) as CounterEntry).increment()
     assert.deepStrictEqual(sealAll(lane).map(text), ["x{a=lane,b=region,c=call}"])
   })
@@ -116,7 +133,16 @@ describe("what cannot be recorded", () => {
       { threw: 1 }
     )
     assert.deepStrictEqual(
-      refused(new Proxy({}, { ownKeys: () => { throw new Error("no") } })),
+      refused(
+        new Proxy(
+          {},
+          {
+            ownKeys: () => {
+              throw new Error("no")
+            }
+          }
+        )
+      ),
       { threw: 1 }
     )
   })
@@ -191,7 +217,8 @@ describe("what cannot be recorded", () => {
 describe("views and levels", () => {
   it("a view renames, re-tags and excludes, and series that come out equal share one cell", () => {
     const lane = laneOf({
-      view: ({ name, tags }) => (name === "secret" ? null : { name: name.toUpperCase(), tags: { region: tags["region"] ?? "?" } })
+      view: ({ name, tags }) =>
+        name === "secret" ? null : { name: name.toUpperCase(), tags: { region: tags["region"] ?? "?" } }
     })
     const hub = hubOf(lane)
     for (const user of ["1", "2", "3"]) counter(hub, "logins", { user, region: "eu" }).increment()
@@ -254,7 +281,10 @@ describe("points", () => {
     assert.isTrue(balanced(ledgerOf(lane)))
   })
 
-  const stampsOf = (precision: "ns" | "us" | "ms" | "s", given: ReadonlyArray<readonly [number, number | undefined]>) => {
+  const stampsOf = (
+    precision: "ns" | "us" | "ms" | "s",
+    given: ReadonlyArray<readonly [number, number | undefined]>
+  ) => {
     const lane = laneOf({ overwrites: precision })
     const p = point(hubOf(lane), "p")
     for (const [millis, nanos] of given) p.emit(["v"], [1], 8, millis, nanos)
@@ -262,26 +292,65 @@ describe("points", () => {
   }
 
   it("where the backend overwrites, points of a series that the clock gave one time get the next free ones", () => {
-    const same: ReadonlyArray<readonly [number, undefined]> = [[5, undefined], [5, undefined], [5, undefined]]
-    assert.deepStrictEqual(stampsOf("ns", same).stamps, [[5, 0], [5, 1], [5, 2]])
-    assert.deepStrictEqual(stampsOf("us", same).stamps, [[5, 0], [5, 1000], [5, 2000]])
-    assert.deepStrictEqual(stampsOf("ms", same).stamps, [[5, 0], [6, 0], [7, 0]])
+    const same: ReadonlyArray<readonly [number, undefined]> = [
+      [5, undefined],
+      [5, undefined],
+      [5, undefined]
+    ]
+    assert.deepStrictEqual(stampsOf("ns", same).stamps, [
+      [5, 0],
+      [5, 1],
+      [5, 2]
+    ])
+    assert.deepStrictEqual(stampsOf("us", same).stamps, [
+      [5, 0],
+      [5, 1000],
+      [5, 2000]
+    ])
+    assert.deepStrictEqual(stampsOf("ms", same).stamps, [
+      [5, 0],
+      [6, 0],
+      [7, 0]
+    ])
   })
 
   it("a free time more than a second away is not taken: the point is dropped and counted", () => {
-    const { ledger, stamps } = stampsOf("s", [[5500, undefined], [5600, undefined], [5700, undefined]])
-    assert.deepStrictEqual(stamps, [[5500, 0], [6000, 0]])
+    const { ledger, stamps } = stampsOf("s", [
+      [5500, undefined],
+      [5600, undefined],
+      [5700, undefined]
+    ])
+    assert.deepStrictEqual(stamps, [
+      [5500, 0],
+      [6000, 0]
+    ])
     assert.deepStrictEqual(ledger.dropped, { same_timestamp: 1 })
     assert.isTrue(balanced(ledger))
   })
 
   it("a thousand points a second and one in a millisecond all keep times of their own", () => {
-    const { stamps } = stampsOf("ns", Array.from({ length: 5000 }, (_, i) => [Math.floor(i / 7), undefined] as const))
+    const { stamps } = stampsOf(
+      "ns",
+      Array.from({ length: 5000 }, (_, i) => [Math.floor(i / 7), undefined] as const)
+    )
     assert.strictEqual(new Set(stamps.map(String)).size, 5000)
   })
 
   it("explicit timestamps are kept, also when they go back; one equal to the last moves by a unit", () => {
-    assert.deepStrictEqual(stampsOf("ms", [[900, 0], [500, 0], [900, 0], [901, 0]]).stamps, [[900, 0], [500, 0], [901, 0], [902, 0]])
+    assert.deepStrictEqual(
+      stampsOf("ms", [
+        [900, 0],
+        [500, 0],
+        [900, 0],
+        [901, 0]
+      ]).stamps,
+      [
+        [900, 0],
+        [500, 0],
+        [901, 0],
+        [902, 0]
+      ]
+    )
   })
 
   it("sampling keeps about its rate, says so in the point, and does not count the others as recorded", () => {

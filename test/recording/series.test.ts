@@ -1,7 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Measurement } from "../../src/recording/measurement.js"
-import { balanced, clock, counter, distribution, gauge, hubOf, laneOf, ledgerOf, numbers, point, sealAll } from "./harness.js"
+import {
+  balanced,
+  clock,
+  counter,
+  distribution,
+  gauge,
+  hubOf,
+  laneOf,
+  ledgerOf,
+  numbers,
+  point,
+  sealAll
+} from "./harness.js"
 
 describe("windows of a series", () => {
   it("a counter's window carries the increase since the last one", () => {
@@ -132,7 +144,8 @@ describe("windows of a series", () => {
         let truth = 0
         let stored = 0
         let lost = 0
-        const sum = (ms: ReadonlyArray<Measurement>): number => ms.reduce((n, m) => n + (m._tag === "count" ? m.value : 0), 0)
+        const sum = (ms: ReadonlyArray<Measurement>): number =>
+          ms.reduce((n, m) => n + (m._tag === "count" ? m.value : 0), 0)
         for (const s of script) {
           switch (s.do) {
             case "record":
@@ -237,7 +250,10 @@ describe("expiry", () => {
     clock.now = 5000
     handle.increment()
     const windows = sealAll(lane)
-    assert.deepStrictEqual(windows.map((w) => (w._tag === "point" ? -1 : w.startMillis)), [5000])
+    assert.deepStrictEqual(
+      windows.map((w) => (w._tag === "point" ? -1 : w.startMillis)),
+      [5000]
+    )
     lane.delivered(windows)
     assert.strictEqual(ledgerOf(lane).recorded, 2)
     assert.isTrue(balanced(ledgerOf(lane)))

@@ -25,7 +25,8 @@ const victoria = find("victoria-metrics", "victoria-metrics")
 /** Why the tests of a server do not run here; `false` if they do. In CI a missing server is a failure. */
 const missing = (name: string, path: string | undefined): string | false => {
   if (path !== undefined) return false
-  if (process.env["CI"] === "true") throw new Error(`${name} is missing, and CI must test against it: run npm run servers`)
+  if (process.env["CI"] === "true")
+    throw new Error(`${name} is missing, and CI must test against it: run npm run servers`)
   return `${name} is not to be had here`
 }
 
@@ -78,7 +79,8 @@ const start = async (
     let output = ""
     const launched = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })
     child = launched
-    for (const stream of [launched.stdout, launched.stderr]) stream.on("data", (text) => (output = (output + text).slice(-4000)))
+    for (const stream of [launched.stdout, launched.stderr])
+      stream.on("data", (text) => (output = (output + text).slice(-4000)))
     await poll(async () => {
       if (launched.exitCode !== null) throw new Error(`${name} ended: ${output}`)
       return (await fetch(url + readyPath, { signal: AbortSignal.timeout(1000) })).ok
@@ -193,7 +195,11 @@ export const query = async (
   if (error !== undefined) throw new Error(`InfluxDB: ${error}`)
   return (body.results ?? []).flatMap(({ series = [] }) =>
     series.flatMap(({ columns, name, tags, values = [] }) =>
-      values.map((row) => ({ ...tags, ...Object.fromEntries(columns.map((column, i) => [column, row[i]])), _name: name }))
+      values.map((row) => ({
+        ...tags,
+        ...Object.fromEntries(columns.map((column, i) => [column, row[i]])),
+        _name: name
+      }))
     )
   )
 }
@@ -201,9 +207,18 @@ export const query = async (
 /** Every sample that VictoriaMetrics has, once it can be read. */
 export const samples = async (
   server: Server
-): Promise<ReadonlyArray<{ readonly metric: Record<string, string>; readonly values: ReadonlyArray<number>; readonly timestamps: ReadonlyArray<number> }>> => {
+): Promise<
+  ReadonlyArray<{
+    readonly metric: Record<string, string>
+    readonly values: ReadonlyArray<number>
+    readonly timestamps: ReadonlyArray<number>
+  }>
+> => {
   await fetch(`${server.url}/internal/force_flush`)
-  const parameters = new URLSearchParams({ "match[]": "{__name__!=\"\"}", end: String(Math.ceil(Date.now() / 1000) + 60) })
+  const parameters = new URLSearchParams({
+    "match[]": '{__name__!=""}',
+    end: String(Math.ceil(Date.now() / 1000) + 60)
+  })
   const text = await (await fetch(`${server.url}/api/v1/export?${parameters}`)).text()
   return text
     .split("\n")
