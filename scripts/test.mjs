@@ -28,6 +28,7 @@ const steps = [
   { title: "types: src, test, bench and examples", ...script("types") },
   { title: "unused: files, exports and packages nobody needs (knip)", ...script("unused") },
   { title: "circles: who may import whom (dependency-cruiser)", ...script("circles") },
+  { title: "readme: it shows the examples as they are", ...script("readme") },
   { title: "type tests: what must and must not compile (tstyche)", ...script("test:types") },
   {
     title: "tests: unit, property, vectors, house rules, real servers",
