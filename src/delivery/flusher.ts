@@ -98,11 +98,8 @@ export const make = <Payload>(
         for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
           const [after, actions] = Reducer.step(config, state, { ...next, ...moment() })
           state = after
-          for (const action of actions) perform(action)
+          for (const action of actions) attempt(action)
         }
-      } catch (error) {
-        logs.push(Effect.logError(`${name}: a defect in effect-metrics, please report it: ${describe(error)}`))
-        wake()
       } finally {
         running = false
       }
@@ -115,12 +112,22 @@ export const make = <Payload>(
       pending.unshift(happening)
     }
 
+    /** One action that throws must not keep the others from being done. */
+    const attempt = (action: State.Action<Measurement>): void => {
+      try {
+        perform(action)
+      } catch (error) {
+        logs.push(Effect.logError(`${name}: a defect, please report it: ${action._tag} threw ${describe(error)}`))
+        wake()
+      }
+    }
+
     const perform = (action: State.Action<Measurement>): void => {
       switch (action._tag) {
         case "MarkDue":
+          answer({ _tag: "Marked", by: action.by })
           if (action.by === "schedule") lane.expire(clock.unsafeCurrentTimeMillis())
-          lane.markDue()
-          return answer({ _tag: "Marked", by: action.by })
+          return lane.markDue()
         case "Gather": {
           const now = monotonic()
           const windows = lane.sealDue(action.limit, clock.unsafeCurrentTimeMillis())
@@ -138,8 +145,8 @@ export const make = <Payload>(
         case "Dropped":
           return lane.dropped(action.items, action.reason)
         case "Reopen":
-          lane.reopen(action.windows)
-          return answer({ _tag: "Reopened" })
+          answer({ _tag: "Reopened" })
+          return lane.reopen(action.windows)
         case "DropRest":
           lane.markDue()
           lane.dropped(lane.sealDue(Number.POSITIVE_INFINITY, clock.unsafeCurrentTimeMillis()), action.reason)
@@ -207,7 +214,7 @@ export const make = <Payload>(
       for (const notice of lane.takeNotices()) logs.push(log[notice.level](`${name}: ${notice.message}`))
       return Effect.whileLoop({
         while: () => logs.length > 0,
-        body: () => Effect.catchAllCause(logs.shift()!, () => Effect.void),
+        body: () => logSafely(logs.shift()!),
         step: () => {}
       })
     })
@@ -233,7 +240,7 @@ export const make = <Payload>(
       post({ _tag: "Tick" })
       wake()
     }).pipe(
-      Effect.catchAllCause((cause) => logCause("a flush failed, and the next will come", cause)),
+      // So that a schedule without delays does not hold the event loop.
       Effect.zipRight(Effect.yieldNow())
     )
     const ticker = Effect.schedule(tick, options.schedule).pipe(
@@ -291,8 +298,11 @@ const log = {
   error: (message: string) => Effect.logError(message)
 }
 
+/** Whatever the logger does. */
+const logSafely = (line: Effect.Effect<void>): Effect.Effect<void> => Effect.catchAllCause(line, () => Effect.void)
+
 const logCause = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError(`${message}: ${describe(Cause.squash(cause))}`)
+  Cause.isInterruptedOnly(cause) ? Effect.void : logSafely(Effect.logError(`${message}: ${describe(Cause.squash(cause))}`))
 
 /** One line: what this lane did not deliver, by reason. */
 const closed = (name: string, ledger: Ledger): Effect.Effect<void> => {

@@ -151,7 +151,7 @@ const fromQueue = (queue: Queue.Queue<Point>, ring: Ring, options: QueueOptions,
       }
       if (dropOldest && ring.length() >= capacity) evict("queue_full")
       ring.nextSize = bytes
-      if (!Queue.unsafeOffer(queue, point)) return account.drop("queue_full", point.weight)
+      if (!queue.unsafeOffer(point)) return account.drop("queue_full", point.weight)
       tail++
       if (ring.length() === triggerSize) onTrigger()
     },

@@ -263,6 +263,36 @@ describe("a delivered lane", () => {
       yield* close(running)
     }))
 
+  it.effect("goes on after a defect of its recording side or of a logger", () =>
+    Effect.gen(function*() {
+      const running = yield* start({ batchSize: 1 }).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make(() => {
+          throw new Error("a bug in the logger")
+        })))
+      )
+      const { lane } = running
+      const { takeNotices } = lane
+      lane.takeNotices = () => {
+        lane.takeNotices = takeNotices
+        throw new Error("a bug in the recording side")
+      }
+      lane.onMark = () => {
+        lane.onMark = () => {}
+        throw new Error("another one")
+      }
+      lane.refuse("not_finite", "latency")
+      yield* TestClock.adjust("10 seconds")
+      running.backend.mode = "down"
+      running.points(1)
+      yield* settle
+      assert.strictEqual(running.backend.writes.length, 1, "the flusher still wakes")
+      running.backend.mode = "ok"
+      running.increment("a")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(running.ledger().delivered, 2)
+      yield* close(running)
+    }))
+
   it.effect("does not trace, so that a sink's requests are no spans of the app", () =>
     Effect.gen(function*() {
       const enabled: Array<boolean> = []
@@ -361,15 +391,36 @@ describe("closing a scope", () => {
       assert.strictEqual(running.ledger().delivered, 5)
     }))
 
+  it.live("tries again while it closes", () =>
+    Effect.gen(function*() {
+      const running = yield* start({ batchSize: 2, retry: { initial: "2 millis", jitter: "none" } }, (backend) => ({
+        write: (batch) => {
+          backend.mode = backend.writes.length < 4 ? "down" : "ok"
+          return backend.sink.write({ ...batch, payload: undefined })
+        }
+      }))
+      running.points(3)
+      running.increment("a", 3)
+      assert.strictEqual(yield* close(running), "closed")
+      assert.strictEqual(running.ledger().delivered, 6)
+      assert.strictEqual(running.backend.interrupted, 0)
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
+
   it.effect("stops everything: no timer, no schedule, no write runs on", () =>
     Effect.gen(function*() {
-      const running = yield* start()
+      let recurrences = 0
+      const schedule = Schedule.tapOutput(Schedule.spaced("10 seconds"), () => Effect.sync(() => void recurrences++))
+      const running = yield* start({ schedule })
       running.points(1)
+      yield* TestClock.adjust("25 seconds")
       yield* close(running)
+      const before = recurrences
       const writes = running.backend.writes.length
       running.points(9)
       yield* TestClock.adjust(hour)
       assert.strictEqual(running.backend.writes.length, writes)
+      assert.isAbove(before, 0)
+      assert.strictEqual(recurrences, before)
       assert.strictEqual(running.ledger().refused.closed, 9)
     }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
 

@@ -121,6 +121,14 @@ describe("the lane's queue", () => {
     }))
   })
 
+  it("gives nothing while it is empty, and holds no more for having been asked", () => {
+    const { offer, queue, take } = made({ capacity: 3 })
+    assert.deepStrictEqual(take(5), [])
+    offer(9)
+    assert.strictEqual(queue.weight(), 3)
+    assert.deepStrictEqual(take(5), [0, 1, 2])
+  })
+
   it("tells when triggerSize points wait, each time it comes to that", () => {
     const { offer, take, triggers } = made({ capacity: 10, triggerSize: 3 })
     offer(5)

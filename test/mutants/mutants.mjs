@@ -1,0 +1,420 @@
+/**
+ * Ways in which delivery could be wrong, each a small change to one file that a test must notice. `find` occurs exactly once
+ * in `file`; `tests` are the fewest test files that notice, or options of vitest.
+ */
+const flusher = "src/delivery/flusher.ts"
+const reducer = "src/delivery/reducer.ts"
+const retry = "src/delivery/retry.ts"
+const drain = "src/delivery/drain.ts"
+const queue = "src/delivery/queue.ts"
+
+const shell = ["test/delivery/flusher.test.ts"]
+const laws = ["test/delivery/reducer.laws.test.ts"]
+const enumerated = ["test/delivery/reducer.enumerated.test.ts", "-t", "at a time"]
+const fates = ["test/delivery/fates.test.ts"]
+const queues = ["test/delivery/queue.test.ts"]
+
+export const mutants = [
+  // The queue.
+  {
+    name: "a take that waits for points",
+    file: queue,
+    find: "Effect.runSync(Queue.takeUpTo(queue, limit))",
+    replace: "Effect.runSync(Queue.takeBetween(queue, 1, limit))",
+    tests: queues
+  },
+  { name: "one point more than capacity", file: queue, find: "this.count >= this.most", replace: "this.count > this.most", tests: queues },
+  { name: "one point fewer than capacity", file: queue, find: "this.count >= this.most", replace: "this.count + 1 >= this.most", tests: queues },
+  {
+    name: "a full byte bound that does not take its last byte",
+    file: queue,
+    find: "if (ring.bytes + bytes > capacityBytes) {",
+    replace: "if (ring.bytes + bytes >= capacityBytes) {",
+    tests: queues
+  },
+  {
+    name: "a point that was pushed out is not counted",
+    file: queue,
+    find: "for (const victim of remove(1)) account.drop(reason, victim.weight)",
+    replace: "remove(1)",
+    tests: queues
+  },
+  {
+    name: "a point that found the queue full is not counted as recorded",
+    file: queue,
+    find: "account.recorded += point.weight\n",
+    replace: "if (ring.length() < capacity) account.recorded += point.weight\n",
+    tests: queues
+  },
+  {
+    name: "queued points never expire",
+    file: queue,
+    find: "now - marks[0]!.at >= maxAge",
+    replace: "now - marks[0]!.at >= Infinity",
+    tests: queues
+  },
+  { name: "the trigger never tells", file: queue, find: "if (ring.length() === triggerSize) onTrigger()", replace: "", tests: shell },
+
+  // The order of a close.
+  {
+    name: "everything is interrupted before the drain",
+    file: flusher,
+    find: "        lane.close()\n",
+    replace: "        lane.close()\n        yield* Fiber.interruptAll([...fibers, ...sends])\n",
+    tests: shell
+  },
+  {
+    name: "the flusher is stopped before the drain",
+    file: flusher,
+    find: "        lane.close()\n",
+    replace: "        lane.close()\n        yield* Fiber.interruptAll(fibers)\n",
+    tests: shell
+  },
+  {
+    name: "writes are interrupted before the drain",
+    file: flusher,
+    find: "        lane.close()\n",
+    replace: "        lane.close()\n        yield* Fiber.interruptAll(sends)\n",
+    tests: shell
+  },
+  { name: "recordings are taken after the close", file: flusher, find: "        lane.close()\n", replace: "", tests: shell },
+  {
+    name: "the wait of a close cannot be interrupted by its timeout",
+    file: flusher,
+    find: "          Effect.interruptible,\n          Effect.timeoutOption(Duration.millis(options.shutdownTimeout))",
+    replace: "          Effect.timeoutOption(Duration.millis(options.shutdownTimeout))",
+    tests: shell
+  },
+  {
+    name: "the deadline of a close is on the clock of the app",
+    file: flusher,
+    find: ",\n          Effect.withClock(Clock.make())",
+    replace: "",
+    tests: shell
+  },
+  { name: "no deadline", file: flusher, find: "        post({ _tag: \"Deadline\" })\n", replace: "", tests: shell },
+  {
+    name: "the close does not wait",
+    file: flusher,
+    find: "Effect.timeoutOption(Duration.millis(options.shutdownTimeout))",
+    replace: "Effect.timeoutOption(0)",
+    tests: shell
+  },
+  {
+    name: "writes outlive the close",
+    file: flusher,
+    find: "yield* Fiber.interruptAll([...fibers, ...sends])",
+    replace: "yield* Fiber.interruptAll(fibers)",
+    tests: shell
+  },
+  {
+    name: "the schedule outlives the close",
+    file: flusher,
+    find: "yield* Fiber.interruptAll([...fibers, ...sends])",
+    replace: "yield* Fiber.interruptAll(sends)",
+    tests: shell
+  },
+  {
+    name: "what is being written is not adopted by the close",
+    file: reducer,
+    find: "    drop(out, batch.items, \"shutdown_deadline\")\n",
+    replace: "",
+    tests: laws
+  },
+  {
+    name: "what waits to be written again is not adopted by the close",
+    file: reducer,
+    find: "  for (const { items } of state.waiting) drop(out, items, \"shutdown_deadline\")\n",
+    replace: "",
+    tests: enumerated
+  },
+  {
+    name: "a close that waits for the next try",
+    file: reducer,
+    find: "        notBefore: event.now,\n        throttled: false,\n        backoff: 0,",
+    replace: "",
+    tests: laws
+  },
+  {
+    name: "a close that ends with windows still open",
+    file: reducer,
+    find: "  if (world.dirty > 0) {",
+    replace: "  if (world.dirty > 1e9) {",
+    tests: enumerated
+  },
+
+  // The shell.
+  {
+    name: "what is in flight is not in the ledger",
+    file: flusher,
+    find: "inFlight: State.inFlight(state)",
+    replace: "inFlight: 0",
+    tests: shell
+  },
+  {
+    name: "delivered is counted a turn later",
+    file: flusher,
+    find: "          return lane.delivered(action.items)",
+    replace: "          return queueMicrotask(() => lane.delivered(action.items))",
+    tests: shell
+  },
+  {
+    name: "only failures of a schedule are caught, not its defects",
+    file: flusher,
+    find: "Effect.catchAllCause((cause) => logCause(\"the schedule failed\", cause))",
+    replace: "Effect.catchAll((cause) => logCause(\"the schedule failed\", cause))",
+    tests: shell
+  },
+  {
+    name: "only failures of the flusher are caught, not its defects",
+    file: flusher,
+    find: "Effect.catchAllCause((cause) => logCause(\"the flusher failed, and goes on\", cause))",
+    replace: "Effect.catchAll((cause) => logCause(\"the flusher failed, and goes on\", cause))",
+    tests: shell
+  },
+  {
+    name: "a defect of the sink is retried for ever",
+    file: flusher,
+    find: "return { _tag: \"Defect\", reason: `the sink died",
+    replace: "return { _tag: \"Unavailable\", reason: `the sink died",
+    tests: shell
+  },
+  {
+    name: "an encoder that throws is not caught",
+    file: flusher,
+    find: "        return { _tag: \"EncodeThrew\", id, reason: `the encoder threw ${describe(error)}` }",
+    replace: "        throw error",
+    tests: shell
+  },
+  { name: "a write that cannot be interrupted is waited for", file: flusher, find: "        Effect.disconnect,\n", replace: "", tests: shell },
+  {
+    name: "a timeout is taken for a definite failure",
+    file: flusher,
+    find: "`no answer within ${options.requestTimeout} ms`, ambiguous: true",
+    replace: "`no answer within ${options.requestTimeout} ms`, ambiguous: false",
+    tests: shell
+  },
+  {
+    name: "the first flush at once",
+    file: flusher,
+    find: "Effect.schedule(tick, options.schedule)",
+    replace: "Effect.repeat(tick, options.schedule)",
+    tests: shell
+  },
+  {
+    name: "a wait is not slept",
+    file: flusher,
+    find: "      yield* Effect.timeoutOption(latch.await, Duration.millis(sleep))",
+    replace: "      yield* Effect.zipRight(Effect.sync(() => sleep), latch.await)",
+    tests: shell
+  },
+  {
+    name: "the sink's spans are the app's",
+    file: flusher,
+    find: "    const runtime = yield* Effect.runtime<never>().pipe(\n      Effect.withTracerEnabled(false),",
+    replace: "    const runtime = yield* Effect.runtime<never>().pipe(",
+    tests: shell
+  },
+
+  // Fates.
+  {
+    name: "what was stored in part is written again as a whole",
+    file: reducer,
+    find: "rejections: delivered.length > 0 ? 0 : state.rejections }, batch, again, out)",
+    replace: "rejections: delivered.length > 0 ? 0 : state.rejections }, batch, batch.items, out)",
+    tests: laws
+  },
+  {
+    name: "a failure of unknown fate is taken for a definite one",
+    file: reducer,
+    find: "      return outcome.ambiguous\n        ? doubted",
+    replace: "      return outcome.ambiguous && moment.now < 0\n        ? doubted",
+    tests: fates
+  },
+  {
+    name: "windows of unknown fate merge back after the next failure",
+    file: reducer,
+    find: "const windows = batch.unsure ? [] : items",
+    replace: "const windows = items",
+    tests: laws
+  },
+  {
+    name: "unknown fates are retried where they are to be dropped",
+    file: reducer,
+    find: "if (config.ambiguous === \"retry\") return again",
+    replace: "if (config.ambiguous !== undefined) return again",
+    tests: fates
+  },
+  {
+    name: "unknown fates are dropped where they are to be retried",
+    file: reducer,
+    find: "if (config.ambiguous === \"retry\") return again",
+    replace: "if (config.ambiguous === undefined) return again",
+    tests: fates
+  },
+  {
+    name: "unknown fates are not counted",
+    file: reducer,
+    find: "  if (!batch.unsure) out.push({ _tag: \"Ambiguous\", weight: weigh(batch.items) })\n  if (config",
+    replace: "  if (config",
+    tests: laws
+  },
+  {
+    name: "a batch of unknown fate is written again under another id",
+    file: reducer,
+    find: "doubted(config, failed, batch, out, enqueueAgain)",
+    replace: "doubted(config, failed, batch, out, enqueue)",
+    tests: laws
+  },
+  {
+    name: "what failed goes to the end of the line",
+    file: reducer,
+    find: "const place = behind < 0 ? state.waiting.length : behind",
+    replace: "const place = behind < 0 ? 0 : state.waiting.length",
+    tests: enumerated
+  },
+  {
+    name: "batches in line never expire",
+    file: reducer,
+    find: "if (!state.waiting.some((batch) => expiry(config, batch) <= now)) return state",
+    replace: "return state",
+    tests: laws
+  },
+  {
+    name: "bisecting loses the second half",
+    file: reducer,
+    find: "return enqueue(config, enqueue(config, state, second), first)",
+    replace: "return enqueue(config, second.items.length > 0 ? state : state, first)",
+    tests: laws
+  },
+  {
+    name: "bisecting writes the bad half forever",
+    file: reducer,
+    find: "  if (batch.items.length === 1) {",
+    replace: "  if (batch.items.length === 0) {",
+    tests: laws
+  },
+  {
+    name: "too large is dropped as rejected",
+    file: reducer,
+    find: "outcome._tag === \"TooLarge\" ? \"too_large\" : \"rejected\"",
+    replace: "\"rejected\"",
+    tests: laws
+  },
+  {
+    name: "what the encoder left out of a batch is lost",
+    file: reducer,
+    find: "  if (taken < batch.items.length) {",
+    replace: "  if (taken < 0) {",
+    tests: laws
+  },
+  {
+    name: "the end is decided before windows have merged back",
+    file: reducer,
+    find: "_tag === \"MarkDue\" || _tag === \"Reopen\"",
+    replace: "_tag === \"MarkDue\"",
+    tests: enumerated
+  },
+
+  // Waits and rates.
+  { name: "Retry-After is not bounded", file: retry, find: "Math.min(millis, maxRetryAfter)", replace: "millis", tests: laws },
+  {
+    name: "Retry-After may be nothing or less",
+    file: retry,
+    find: "millis !== undefined && millis > 0 ?",
+    replace: "millis !== undefined ?",
+    tests: laws
+  },
+  { name: "no jitter", file: retry, find: "? most * random : most", replace: "? most : most", tests: laws },
+  { name: "jitter where none is wanted", file: retry, find: "? most * random : most", replace: "? most * random : most * random", tests: laws },
+  { name: "waits grow without bound", file: retry, find: "Math.min(config.retryMax, config.retryInitial", replace: "Math.max(0, config.retryInitial", tests: laws },
+  { name: "waits do not grow", file: reducer, find: "backoff: counts ? state.backoff + 1 : state.backoff", replace: "backoff: 0", tests: laws },
+  { name: "rejections are not paced", file: retry, find: "export const freeRejections = 32", replace: "export const freeRejections = 64", tests: laws },
+  {
+    name: "as many writes while the backend fails",
+    file: reducer,
+    find: "state.failures > 0 || state.rejections >= Retry.freeRejections ? 1 : config.concurrency",
+    replace: "config.concurrency",
+    tests: laws
+  },
+  {
+    name: "what failed together counts for each",
+    file: reducer,
+    find: "const counts = flight.round === state.round",
+    replace: "const counts = flight.round <= state.round",
+    tests: laws
+  },
+  {
+    name: "a flush bothers a backend that asked for patience",
+    file: reducer,
+    find: "notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, event.now)",
+    replace: "notBefore: event.now",
+    tests: laws
+  },
+  {
+    name: "a flush waits for the next try",
+    file: reducer,
+    find: "notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, event.now)",
+    replace: "notBefore: state.notBefore",
+    tests: laws
+  },
+  {
+    name: "wrong credentials are tried as often as a backend that is down",
+    file: reducer,
+    find: "wrong ? config.retryMax : Retry",
+    replace: "wrong && now < 0 ? config.retryMax : Retry",
+    tests: laws
+  },
+  { name: "no rate limit", file: retry, find: "tokens(config, state, now) - spent", replace: "tokens(config, state, now)", tests: laws },
+  {
+    name: "every failure is logged",
+    file: reducer,
+    find: "  if (isPowerOfTwo(failures)) {",
+    replace: "  if (failures > 0) {",
+    tests: laws
+  },
+
+  // What is due.
+  {
+    name: "a trigger writes what is no full batch",
+    file: reducer,
+    find: "queued < config.batchSize ? queued : queued - (queued % config.batchSize)",
+    replace: "queued",
+    tests: laws
+  },
+  {
+    name: "a tick leaves points for the trigger",
+    file: reducer,
+    find: "through: Math.max(state.through, event.world.tail) }",
+    replace: "through: state.through }",
+    tests: laws
+  },
+  {
+    name: "a flush forgets windows behind sealed ones",
+    file: drain,
+    find: "passes: sealed ? 2 : 1",
+    replace: "passes: 1",
+    tests: enumerated
+  },
+  {
+    name: "a flush forgets what merged back",
+    file: drain,
+    find: "{ ...state.drain, windows: Number.POSITIVE_INFINITY, before: undefined }",
+    replace: "{ ...state.drain }",
+    tests: enumerated
+  },
+  {
+    name: "a flush is done when all is gathered",
+    file: drain,
+    find: "if (state.waiting.some(open) || state.flying.some(({ batch }) => open(batch))) {",
+    replace: "if (state.nextAt < 0) {",
+    tests: enumerated
+  },
+  {
+    name: "a flush joins one that does not cover it",
+    file: drain,
+    find: "drain.marks === state.marks && drain.points === world.tail && world.dirty === 0",
+    replace: "drain.points >= 0",
+    tests: enumerated
+  }
+]
