@@ -99,34 +99,57 @@ export interface Definition<Payload, E, R> {
  */
 export const layerWith = <Payload, E, R>(
   definition: Definition<Payload, E, R>
-): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> =>
-  layerOf({ ...parts<Payload, E, R>(definition), make: Effect.map(definition.make, (sink) => () => sink) })
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => layerOf(Effect.succeed(toParts(definition)))
 
 /**
- * As `layerWith`, for a backend with several destinations (databases): one lane for each value of `partition`, with a queue,
- * retries and a ledger of its own, so that one that fails holds back no other. At most 100; a series beyond is refused.
+ * A backend with several destinations, such as databases.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Partitioned<Payload, E, R> extends Omit<Definition<Payload, E, R>, "make"> {
+  /** The destination of a series; asked once, when the series is created. */
+  readonly partition: (series: SeriesInfo) => string
+  readonly make: Effect.Effect<(partition: string) => Sink<Payload>, E, R>
+}
+
+/**
+ * As `layerWith`, with one lane for each value of `partition`: a queue, retries and a ledger of its own, so that one that
+ * fails holds back no other. At most 100; a series beyond is refused.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerPartitioned = <Payload, E, R>(
-  definition: Omit<Definition<Payload, E, R>, "make"> & {
-    /** The destination of a series; asked once, when the series is created. */
-    readonly partition: (series: SeriesInfo) => string
-    readonly make: Effect.Effect<(partition: string) => Sink<Payload>, E, R>
-  }
-): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> =>
-  layerOf({ ...parts<Payload, E, R>(definition), make: definition.make, partition: definition.partition })
+  definition: Partitioned<Payload, E, R>
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => layerOf(Effect.succeed(toParts(definition)))
 
-const parts = <Payload, E, R>(
-  definition: Omit<Definition<Payload, E, R>, "make">
-): Omit<Parts<Payload, E, R>, "make" | "partition"> => ({
-  sink: definition.sink,
-  overwrites: definition.overwrites,
-  defaults: {
-    ...definition.defaults,
-    name: definition.defaults.name ?? definition.sink,
-    batchBytes: definition.defaults.batchBytes ?? 16 * 1024 * 1024
-  },
-  delivery: definition.delivery
-})
+/**
+ * As `layerWith` or `layerPartitioned`, for what is known only when the layer is built, such as options from a configuration.
+ * Where the sink is not made, nothing is asked for.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerEffect = <Payload, E, R, E2, R2>(
+  definition: Effect.Effect<Definition<Payload, E, R> | Partitioned<Payload, E, R>, E2, R2>
+): Layer.Layer<Metrics, E | E2 | InvalidOption, Exclude<R | R2, Scope.Scope>> =>
+  layerOf(Effect.map(definition, toParts))
+
+const toParts = <Payload, E, R>(
+  definition: Definition<Payload, E, R> | Partitioned<Payload, E, R>
+): Parts<Payload, E, R> => {
+  const common = {
+    sink: definition.sink,
+    overwrites: definition.overwrites,
+    defaults: {
+      ...definition.defaults,
+      name: definition.defaults.name ?? definition.sink,
+      batchBytes: definition.defaults.batchBytes ?? 16 * 1024 * 1024
+    },
+    delivery: definition.delivery
+  }
+  return "partition" in definition
+    ? { ...common, make: definition.make, partition: definition.partition }
+    : { ...common, make: Effect.map(definition.make, (sink) => () => sink) }
+}

@@ -26,17 +26,22 @@ export interface Parts<P, E, R> {
   readonly delivery: DeliveryOptions
 }
 
-/** Each call is a sink of its own, attached at most once on the way from a hub to its root. */
-export const layerOf = <P, E, R>(
-  parts: Parts<P, E, R>
-): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => {
+/**
+ * Each call is a sink of its own, attached at most once on the way from a hub to its root. Its parts are asked for only where
+ * it is attached.
+ */
+export const layerOf = <P, E, R, E2, R2>(
+  parts: Effect.Effect<Parts<P, E, R>, E2, R2>
+): Layer.Layer<Metrics, E | E2 | InvalidOption, Exclude<R | R2, Scope.Scope>> => {
   const key = {}
   return onAmbient((hub) =>
     hub.has(key)
       ? Layer.empty
       : Layer.scopedDiscard(
-          Effect.flatMap(resolve(parts.delivery, parts.defaults), (options) =>
-            options.enabled ? attach(hub, key, parts, options) : Effect.void
+          Effect.flatMap(parts, (parts) =>
+            Effect.flatMap(resolve(parts.delivery, parts.defaults), (options) =>
+              options.enabled ? attach(hub, key, parts, options) : Effect.void
+            )
           )
         )
   )

@@ -63,19 +63,6 @@ for (const [name, layer] of Object.entries(clients)) {
       }).pipe(Effect.provide(layer))
     )
 
-    // What node:http does is up to its agent, which closes connections unless told otherwise.
-    it.scopedLive.skipIf(name === "node:http")("keeps connections, whether an answer has a body or not", () =>
-      Effect.gen(function* () {
-        const server = yield* serve((asked, response) => {
-          if (asked.url === "/") response.writeHead(204).end()
-          else response.writeHead(400, { "content-length": 2 }).end("no")
-        })
-        const one = yield* client
-        for (let i = 0; i < 10; i++) yield* Http.send(one, post(i % 2 === 0 ? server.url : `${server.url}/bad`))
-        assert.isAtMost(new Set(server.asked.map(({ socket }) => socket)).size, 3)
-      }).pipe(Effect.provide(layer))
-    )
-
     it.scopedLive("knows that a refused connection stored nothing", () =>
       Effect.gen(function* () {
         const url = yield* freePort
@@ -172,6 +159,26 @@ for (const [name, layer] of Object.entries(clients)) {
         yield* send(post(server.url)).pipe(Effect.withSpan("app"), Effect.withTracer(counting))
         assert.strictEqual(spans, 1)
         assert.notMatch(Object.keys(server.asked[0]!.headers).join(), /trace|b3/)
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}
+
+// What node:http does is up to its agent, which closes connections unless told otherwise.
+for (const [name, layer] of [
+  ["fetch", clients.fetch],
+  ["undici", clients.undici]
+] as const) {
+  describe(`connections of ${name}`, () => {
+    it.scopedLive("are kept, whether an answer has a body or not", () =>
+      Effect.gen(function* () {
+        const server = yield* serve((asked, response) => {
+          if (asked.url === "/") response.writeHead(204).end()
+          else response.writeHead(400, { "content-length": 2 }).end("no")
+        })
+        const one = yield* client
+        for (let i = 0; i < 10; i++) yield* Http.send(one, post(i % 2 === 0 ? server.url : `${server.url}/bad`))
+        assert.isAtMost(new Set(server.asked.map(({ socket }) => socket)).size, 3)
       }).pipe(Effect.provide(layer))
     )
   })
