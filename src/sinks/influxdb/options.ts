@@ -1,0 +1,267 @@
+/**
+ * The options of the InfluxDB sink, and what they come to: an address and headers for each version of the server. A
+ * combination that cannot work is an error when the layer is built.
+ */
+import { Effect, Redacted } from "effect"
+import type { Precision } from "../../encoding/influxLine.js"
+import type { DeliveryOptions, SeriesInfo } from "../../Sink.js"
+import { InvalidOption } from "../../Sink.js"
+import { printUrl } from "../../transport/http.js"
+
+/**
+ * A secret, or an effect that gets it: that is run again for every write, so that a rotated one is picked up.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Secret = Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown>
+
+/**
+ * All but `url` and the name of a database or bucket have defaults, also those of delivery: here at most 5000 lines and
+ * 10 MB a write, and `hostTag: "auto"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends DeliveryOptions {
+  /** The server's address, `http` or `https`, without user name and query. A path goes before the endpoint's. */
+  readonly url: string | URL
+  /** InfluxDB's major version, which says how to write to it. VictoriaMetrics takes 1 and 2. Default 1. */
+  readonly version?: 1 | 2 | 3 | undefined
+  /**
+   * Versions 1 and 3. A function chooses for each series, and each database has a lane of its own: one that is missing or
+   * refuses holds back no other.
+   */
+  readonly database?: string | ((series: SeriesInfo) => string) | undefined
+  /** Version 2. As `database`. */
+  readonly bucket?: string | ((series: SeriesInfo) => string) | undefined
+  /** Version 2: name or id of the organization. Default: left out, for servers that know by the token. */
+  readonly org?: string | undefined
+  /** Sent as `Token` to version 2, as `Bearer` to 1 (which takes JWTs) and 3. */
+  readonly token?: Secret | undefined
+  /** With `password`, instead of `token`. */
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
+  /** Version 1. Default: the database's own. */
+  readonly retentionPolicy?: string | undefined
+  /** Version 1, clusters only. Default: the server's. */
+  readonly consistency?: "any" | "one" | "quorum" | "all" | undefined
+  /**
+   * Of timestamps. Points of one series and timestamp overwrite each other, so the finer the better; a coarser one takes less
+   * room. Default `"ns"`.
+   */
+  readonly precision?: "ns" | "us" | "ms" | "s" | undefined
+  /** Bodies of so many bytes and more are gzipped; `Infinity` for never. Default 1000. */
+  readonly gzip?: number | undefined
+  /** Version 1: creates a database that is missing when it is first written to. Needs the right to. Default `false`. */
+  readonly createDatabase?: boolean | undefined
+  /** Whether `Measurement.uint` fields can be written. Default: by version; 1 needs a server that was built to. */
+  readonly uint?: "supported" | "unsupported" | undefined
+  /** Which of timers and distributions become fields, 0 to 1. Default 0.5, 0.95 and 0.99. */
+  readonly quantiles?: ReadonlyArray<number> | undefined
+  /** Sent with every request. Default: none. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+}
+
+export interface Credentials {
+  readonly header: Redacted.Redacted
+  /** What no log may repeat. */
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+}
+
+export interface Target {
+  readonly version: 1 | 2 | 3
+  /** Where lines of a database or bucket go. */
+  readonly writeUrl: (destination: string) => string
+  /** Version 1: where statements go. */
+  readonly queryUrl: string
+  readonly pingUrl: string
+  /** The database or bucket; or how to choose. */
+  readonly destination: string | ((series: SeriesInfo) => string)
+  readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+  /** `undefined` where there are no credentials. Fails with the reason if they cannot be had. */
+  readonly authorization: Effect.Effect<Credentials | undefined, string>
+  /** Over the network without TLS. */
+  readonly isInClear: boolean
+  readonly precision: Exclude<Precision, "none">
+  readonly gzip: number
+  readonly uint: "supported" | "unsupported"
+  readonly quantiles: ReadonlyArray<number>
+  readonly createDatabase: boolean
+}
+
+/** As the versions spell them. A server 1 takes a spelling that it does not know for nanoseconds. */
+const precisions = {
+  1: { ns: "ns", us: "u", ms: "ms", s: "s" },
+  2: { ns: "ns", us: "us", ms: "ms", s: "s" },
+  3: { ns: "nanosecond", us: "microsecond", ms: "millisecond", s: "second" }
+} as const
+
+const paths = { 1: "/write", 2: "/api/v2/write", 3: "/api/v3/write_lp" } as const
+
+export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
+  Effect.suspend(() => {
+    let failure: InvalidOption | undefined
+    const refuse = (option: string, value: string, expected: string): void => {
+      failure ??= new InvalidOption({ option, value, expected })
+    }
+    const oneOf = <A extends string | number>(option: string, value: A, all: ReadonlyArray<A>): void => {
+      if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)
+    }
+    const only = (
+      option: "org" | "bucket" | "database" | "retentionPolicy" | "consistency",
+      versions: string
+    ): void => {
+      if (options[option] !== undefined && !versions.includes(String(version))) {
+        refuse(option, show(options[option]), `used with version ${version} of InfluxDB`)
+      }
+    }
+
+    const version = options.version ?? 1
+    oneOf("version", version, [1, 2, 3])
+    const precision = options.precision ?? "ns"
+    oneOf("precision", precision, ["ns", "us", "ms", "s"])
+    if (options.consistency !== undefined) oneOf("consistency", options.consistency, ["any", "one", "quorum", "all"])
+    const uint = options.uint ?? (version === 1 ? "unsupported" : "supported")
+    oneOf("uint", uint, ["supported", "unsupported"])
+
+    const base = baseOf(options.url)
+    if (base === undefined) {
+      const expected = "an http or https address without user name, password, query and fragment"
+      refuse("url", printUrl(String(options.url)), expected)
+    }
+    only("database", "13")
+    only("bucket", "2")
+    only("org", "2")
+    only("retentionPolicy", "1")
+    only("consistency", "1")
+    if (options.createDatabase === true && version !== 1)
+      refuse("createDatabase", "true", "used with version 1 of InfluxDB")
+    const named = version === 2 ? "bucket" : "database"
+    const destination = options[named]
+    if (typeof destination !== "function" && !isName(destination)) {
+      refuse(named, show(destination), "a name, or a function that gives one")
+    }
+    const gzip = options.gzip ?? 1000
+    if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
+    const quantiles = options.quantiles ?? [0.5, 0.95, 0.99]
+    for (const q of quantiles) if (!(q >= 0 && q <= 1)) refuse("quantiles", show(q), "a list of numbers from 0 to 1")
+
+    const headers: Record<string, string | Redacted.Redacted> = { "user-agent": "effect-metrics" }
+    for (const [name, value] of Object.entries(options.headers ?? {})) {
+      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) refuse("headers", show(name), "a list of valid header names")
+      if (!isHeaderText(Redacted.isRedacted(value) ? Redacted.value(value) : value)) {
+        refuse(`headers.${name}`, "the text given", "free of line breaks and of characters beyond Latin-1")
+      }
+      headers[name.toLowerCase()] = value
+    }
+    const { password, token, username } = options
+    if (Redacted.isRedacted(token) && !isToken(Redacted.value(token))) refuse("token", "<redacted>", tokenExpected)
+    if (token !== undefined && (username !== undefined || password !== undefined)) {
+      refuse("token", "<redacted>", "given together with username and password: it is one or the other")
+    }
+    if ((username === undefined) !== (password === undefined)) {
+      refuse(
+        username === undefined ? "username" : "password",
+        "undefined",
+        "left out: user name and password go together"
+      )
+    }
+    if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
+      refuse("username", show(username), "a name without colon and control characters")
+    }
+    if (failure !== undefined || base === undefined || destination === undefined) return Effect.fail(failure!)
+
+    const query = new URLSearchParams()
+    if (version === 2 && options.org !== undefined) query.set("org", options.org)
+    if (options.retentionPolicy !== undefined) query.set("rp", options.retentionPolicy)
+    if (options.consistency !== undefined) query.set("consistency", options.consistency)
+    if (version === 3) query.set("accept_partial", "true")
+    query.set("precision", precisions[version][precision])
+    const target: Target = {
+      version,
+      writeUrl: (name) => {
+        const full = new URLSearchParams([[version === 2 ? "bucket" : "db", name], ...query])
+        return `${withPath(base, paths[version])}?${full}`
+      },
+      queryUrl: withPath(base, "/query"),
+      pingUrl: withPath(base, "/ping"),
+      destination,
+      headers,
+      authorization: authorizationOf(version, options),
+      isInClear:
+        (token ?? password) !== undefined &&
+        base.protocol === "http:" &&
+        !/^(localhost|127\..*|\[::1\])$/.test(base.hostname),
+      precision,
+      gzip,
+      uint,
+      quantiles,
+      createDatabase: options.createDatabase === true
+    }
+    return Effect.succeed(target)
+  })
+
+const show = (value: unknown): string =>
+  typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value)).slice(0, 100)
+
+const isName = (name: string | undefined): name is string => name !== undefined && name !== "" && !/\p{Cc}/u.test(name)
+
+// What `fetch` and Node let through in a header.
+const isHeaderText = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
+
+// Line breaks would be headers of their own; a password is in Base64, so it may be anything.
+const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+const tokenExpected = "of visible ASCII characters only"
+
+/** Without the endpoint's own path, if that was given too. */
+const baseOf = (url: string | URL): URL | undefined => {
+  try {
+    const base = new URL(url)
+    if (base.protocol !== "http:" && base.protocol !== "https:") return undefined
+    if (base.username !== "" || base.password !== "" || base.search !== "" || base.hash !== "" || base.port === "0")
+      return undefined
+    base.pathname = base.pathname.replace(/\/(write|api\/v2\/write|api\/v3\/write_lp)?\/?$/, "")
+    return base
+  } catch {
+    return undefined
+  }
+}
+
+const withPath = (base: URL, path: string): string => `${base.origin}${base.pathname.replace(/\/$/, "")}${path}`
+
+const authorizationOf = (version: 1 | 2 | 3, options: Options): Target["authorization"] => {
+  const { password, token, username } = options
+  if (token !== undefined) {
+    return Effect.flatMap(secretOf("token", token), (secret) =>
+      isToken(secret)
+        ? Effect.succeed(credentials(`${version === 2 ? "Token" : "Bearer"} ${secret}`, secret))
+        : Effect.fail(`the token is not ${tokenExpected}`)
+    )
+  }
+  if (username === undefined || password === undefined) return Effect.succeed(undefined)
+  return Effect.map(secretOf("password", password), (secret) =>
+    credentials(`Basic ${base64(`${username}:${secret}`)}`, secret)
+  )
+}
+
+const credentials = (header: string, secret: string): Credentials => ({
+  header: Redacted.make(header),
+  secrets: [Redacted.make(header.slice(header.indexOf(" ") + 1)), Redacted.make(secret)]
+})
+
+/** Why it failed is not told: that may repeat the secret. */
+const secretOf = (option: string, secret: Secret): Effect.Effect<string, string> =>
+  Redacted.isRedacted(secret)
+    ? Effect.succeed(Redacted.value(secret))
+    : secret.pipe(
+        Effect.map(Redacted.value),
+        Effect.catchAllCause(() => Effect.fail(`the ${option} could not be had`))
+      )
+
+const base64 = (text: string): string => {
+  let binary = ""
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
