@@ -24,12 +24,10 @@ export const aligned = (
     let next = now + step - into
     // A timer may fire just before its time; a clock that was set back must not silence the schedule.
     if (next <= last && last - now <= step) next = last + step
-    return Effect.succeed(
-      [
-        { last: next, count: count + 1 },
-        count,
-        ScheduleDecision.continueWith(ScheduleInterval.after(next))
-      ] as const
-    )
+    return Effect.succeed([
+      { last: next, count: count + 1 },
+      count,
+      ScheduleDecision.continueWith(ScheduleInterval.after(next))
+    ] as const)
   })
 }

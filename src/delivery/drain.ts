@@ -28,17 +28,19 @@ const start = <I extends Item>(state: State<I>, tokens: ReadonlyArray<number>, o
 
 /** What had gathered was marked: a pass begins. */
 export const begin = <I>(state: State<I>, { world }: Moment): State<I> =>
-  state.drain === undefined ? state : {
-    ...state,
-    drain: {
-      ...state.drain,
-      passes: state.drain.passes - 1,
-      marks: state.marks,
-      points: world.tail,
-      windows: world.due,
-      before: undefined
-    }
-  }
+  state.drain === undefined
+    ? state
+    : {
+        ...state,
+        drain: {
+          ...state.drain,
+          passes: state.drain.passes - 1,
+          marks: state.marks,
+          points: world.tail,
+          windows: world.due,
+          before: undefined
+        }
+      }
 
 /** Due windows are gathered in the order in which they became due. */
 export const observe = <I>(state: State<I>, event: Event<I>): State<I> => {
@@ -57,7 +59,8 @@ export const reopened = <I>(state: State<I>): State<I> =>
 
 export const advance = <I extends Item>(state: State<I>, { world }: Moment, out: Array<Action<I>>): State<I> => {
   const { drain } = state
-  if (drain === undefined || (drain.before === undefined && (drain.windows > 0 || world.head < drain.points))) return state
+  if (drain === undefined || (drain.before === undefined && (drain.windows > 0 || world.head < drain.points)))
+    return state
   const before = drain.before ?? state.nextAt
   const open = (batch: Batch<I>): boolean => batch.at < before
   if (state.waiting.some(open) || state.flying.some(({ batch }) => open(batch))) {

@@ -5,18 +5,7 @@
  * All fibers are daemons that one finalizer of the scope owns, because the order of a close is a promise: no recordings any
  * more, then what is buffered is written, and only then, or at the deadline, is anything interrupted.
  */
-import {
-  Cause,
-  Clock,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  FiberId,
-  Runtime,
-  type Scope
-} from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, FiberId, Runtime, type Scope } from "effect"
 import type { Ledger } from "../Ledger.js"
 import { dropped, imbalance } from "../Ledger.js"
 import type { Lane } from "../recording/lane.js"
@@ -47,249 +36,254 @@ export const make = <Payload>(
   sink: Sink<Payload>,
   options: Resolved
 ): Effect.Effect<Delivery, never, Scope.Scope> =>
-  Effect.uninterruptible(Effect.gen(function*() {
-    const { name } = options
-    const clock = yield* Effect.clock
-    const random = yield* Random.seeded
-    const latch = yield* Effect.makeLatch(false)
-    const ended = yield* Deferred.make<void>()
-    const runtime = yield* Effect.runtime<never>().pipe(
-      Effect.withTracerEnabled(false),
-      Effect.annotateLogs({ package: "effect-metrics", sink: name })
-    )
-    const wake = (): void => latch.unsafeOpen()
-    // Not at once: what a fiber runs first would run within the step that starts it.
-    const fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
-      Runtime.runFork(runtime, Effect.interruptible(effect), { immediate: false })
-
-    let last = -Infinity
-    const monotonic = (): number => (last = Math.max(last, Number(clock.unsafeCurrentTimeNanos()) / 1e6))
-
-    const queue = yield* LaneQueue.make({ ...options, onTrigger: wake }, lane.account)
-    lane.queue = queue
-    lane.onNotice = wake
-
-    const config: State.Config = {
-      ...options,
-      idPrefix: `${name}-${Math.floor(random() * 2 ** 32).toString(36)}${Math.floor(random() * 2 ** 32).toString(36)}-`
-    }
-    let state = State.initial<Measurement>(monotonic())
-    /** What the reducer is still to be told; answers to its actions go first. */
-    const pending: Array<State.Happening<Measurement>> = []
-    let running = false
-    /** Until when the flusher sleeps; `-Infinity` while it is awake, and will ask anew before it sleeps. */
-    let armed: number | undefined = -Infinity
-    const sends = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-    const flushes = new Map<number, Deferred.Deferred<void>>()
-    let nextToken = 0
-    const logs: Array<Effect.Effect<void>> = []
-
-    const moment = (): State.Moment => ({
-      now: monotonic(),
-      random: random(),
-      world: { head: queue.head(), tail: queue.tail(), due: lane.dueCount, dirty: lane.dirtyCount }
-    })
-
-    const post = (happening: State.Happening<Measurement>): void => {
-      pending.push(happening)
-      if (running) return
-      running = true
-      try {
-        for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-          const [after, actions] = Reducer.step(config, state, { ...next, ...moment() })
-          state = after
-          for (const action of actions) attempt(action)
-        }
-      } finally {
-        running = false
-      }
-      const at = Reducer.wakeAt(config, state, moment())
-      if (at !== undefined && (armed === undefined || at < armed)) wake()
-    }
-
-    /** Only asked for by `perform`: the step that it belongs to goes on before anything else is told. */
-    const answer = (happening: State.Happening<Measurement>): void => {
-      pending.unshift(happening)
-    }
-
-    /** One action that throws must not keep the others from being done. */
-    const attempt = (action: State.Action<Measurement>): void => {
-      try {
-        perform(action)
-      } catch (error) {
-        logs.push(Effect.logError(`${name}: a defect, please report it: ${action._tag} threw ${describe(error)}`))
-        wake()
-      }
-    }
-
-    const perform = (action: State.Action<Measurement>): void => {
-      switch (action._tag) {
-        case "MarkDue":
-          answer({ _tag: "Marked", by: action.by })
-          if (action.by === "schedule") lane.expire(clock.unsafeCurrentTimeMillis())
-          return lane.markDue()
-        case "Gather": {
-          const now = monotonic()
-          const windows = lane.sealDue(action.limit, clock.unsafeCurrentTimeMillis())
-          const { points, since } = queue.take(Math.min(action.points, action.limit - windows.length), now)
-          return answer({ _tag: "Gathered", windows, points, pointsSince: since })
-        }
-        case "ExpireQueued":
-          return queue.expire(monotonic())
-        case "Encode":
-          return answer(encode(action.batch))
-        case "Send":
-          return send(action.batch, action.payload)
-        case "Delivered":
-          return lane.delivered(action.items)
-        case "Dropped":
-          return lane.dropped(action.items, action.reason)
-        case "Reopen":
-          answer({ _tag: "Reopened" })
-          return lane.reopen(action.windows)
-        case "DropRest":
-          lane.markDue()
-          lane.dropped(lane.sealDue(Number.POSITIVE_INFINITY, clock.unsafeCurrentTimeMillis()), action.reason)
-          return lane.dropped(queue.take(Number.POSITIVE_INFINITY, monotonic()).points, action.reason)
-        case "Retried":
-          lane.account.retried += action.weight
-          return
-        case "Ambiguous":
-          lane.account.ambiguous += action.weight
-          return
-        case "Sent":
-          lane.account.sentMeasurements += action.measurements
-          lane.account.sentBytes += action.bytes
-          lane.account.sentWrites += 1
-          return
-        case "Log":
-          logs.push(log[action.level](`${name}: ${action.message}`))
-          return wake()
-        case "Flushed":
-          for (const token of action.tokens) {
-            const flushed = flushes.get(token)
-            flushes.delete(token)
-            if (flushed !== undefined) Deferred.unsafeDone(flushed, Exit.void)
-          }
-          return
-        case "End":
-          Deferred.unsafeDone(ended, Exit.void)
-      }
-    }
-
-    const encode = (batch: State.Batch<Measurement>): State.Happening<Measurement> => {
-      const { id, items } = batch
-      try {
-        const encoded: Encoded<unknown> = sink.encode === undefined
-          ? { payload: undefined, taken: items.length, bytes: 0, refused: [] }
-          : sink.encode(items, options.batchBytes)
-        const { bytes, payload, refused, taken } = encoded
-        return { _tag: "Encoded", id, taken, bytes, payload, refused: [...refused] }
-      } catch (error) {
-        return { _tag: "EncodeThrew", id, reason: `the encoder threw ${describe(error)}` }
-      }
-    }
-
-    const send = ({ attempts, id, items }: State.Batch<Measurement>, payload: unknown): void => {
-      const late = (): SinkError =>
-        new Unavailable({ sink: name, reason: `no answer within ${options.requestTimeout} ms`, ambiguous: true })
-      const write = Effect.suspend(() =>
-        // `encode` made it, or there is none and `Payload` is `undefined`.
-        sink.write({ id, attempt: attempts, measurements: items, payload: payload as Payload })
-      ).pipe(
-        Effect.interruptible,
-        // So that a write which cannot be interrupted is left behind at its timeout, and at the deadline of a close.
-        Effect.disconnect,
-        Effect.timeoutFail({ duration: Duration.millis(options.requestTimeout), onTimeout: late })
-      )
-      const fiber = fork(write)
-      sends.add(fiber)
-      fiber.addObserver((exit) => {
-        sends.delete(fiber)
-        post({ _tag: "Done", id, outcome: outcomeOf(exit, items.length) })
-      })
-    }
-
-    const logAll = Effect.suspend(() => {
-      for (const notice of lane.takeNotices()) logs.push(log[notice.level](`${name}: ${notice.message}`))
-      return Effect.whileLoop({
-        while: () => logs.length > 0,
-        body: () => logSafely(logs.shift()!),
-        step: () => {}
-      })
-    })
-
-    const loop = Effect.gen(function*() {
-      armed = -Infinity
-      latch.unsafeClose()
-      queue.mark(monotonic())
-      post({ _tag: "Wake" })
-      yield* logAll
-      const { now, ...rest } = moment()
-      armed = Reducer.wakeAt(config, state, { now, ...rest })
-      if (armed === undefined) return yield* latch.await
-      const sleep = Math.min(Math.max(1, Math.ceil(armed - now)), maxTimer)
-      yield* Effect.timeoutOption(latch.await, Duration.millis(sleep))
-    }).pipe(
-      Effect.catchAllCause((cause) => logCause("the flusher failed, and goes on", cause)),
-      Effect.forever
-    )
-
-    const tick = Effect.sync(() => {
-      queue.mark(monotonic())
-      post({ _tag: "Tick" })
-      wake()
-    }).pipe(
-      // So that a schedule without delays does not hold the event loop.
-      Effect.zipRight(Effect.yieldNow())
-    )
-    const ticker = Effect.schedule(tick, options.schedule).pipe(
-      Effect.catchAllCause((cause) => logCause("the schedule failed", cause)),
-      Effect.zipRight(
-        Effect.logWarning(`${name}: the schedule has ended: from now on only a full batch, a flush and the close write`)
-      )
-    )
-
-    const ledger = (): Ledger =>
-      lane.account.snapshot(lane.recordedInSeries(), {
-        queued: queue.weight(),
-        open: lane.openWeight(),
-        inFlight: State.inFlight(state)
-      })
-
-    const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
-    yield* Effect.addFinalizer(() =>
-      Effect.gen(function*() {
-        lane.close()
-        post({ _tag: "Close" })
-        yield* Deferred.await(ended).pipe(
-          // A finalizer runs uninterruptibly, and a timeout waits for what it cannot interrupt.
-          Effect.interruptible,
-          Effect.timeoutOption(Duration.millis(options.shutdownTimeout)),
-          Effect.withClock(Clock.make())
-        )
-        post({ _tag: "Deadline" })
-        yield* Fiber.interruptAll([...fibers, ...sends])
-        yield* logAll
-        yield* closed(name, ledger())
-      }).pipe(
+  Effect.uninterruptible(
+    Effect.gen(function* () {
+      const { name } = options
+      const clock = yield* Effect.clock
+      const random = yield* Random.seeded
+      const latch = yield* Effect.makeLatch(false)
+      const ended = yield* Deferred.make<void>()
+      const runtime = yield* Effect.runtime<never>().pipe(
         Effect.withTracerEnabled(false),
-        Effect.annotateLogs({ package: "effect-metrics", sink: name }),
-        Effect.catchAllCause((cause) => logCause("the close failed", cause))
+        Effect.annotateLogs({ package: "effect-metrics", sink: name })
       )
-    )
-    fibers.push(fork(loop), fork(ticker))
+      const wake = (): void => latch.unsafeOpen()
+      // Not at once: what a fiber runs first would run within the step that starts it.
+      const fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
+        Runtime.runFork(runtime, Effect.interruptible(effect), { immediate: false })
 
-    const flush = Effect.suspend(() => {
-      const token = nextToken++
-      const flushed = Deferred.unsafeMake<void>(FiberId.none)
-      flushes.set(token, flushed)
-      post({ _tag: "Flush", token })
-      return Deferred.await(flushed)
+      let last = -Infinity
+      const monotonic = (): number => (last = Math.max(last, Number(clock.unsafeCurrentTimeNanos()) / 1e6))
+
+      const queue = yield* LaneQueue.make({ ...options, onTrigger: wake }, lane.account)
+      lane.queue = queue
+      lane.onNotice = wake
+
+      const config: State.Config = {
+        ...options,
+        idPrefix: `${name}-${Math.floor(random() * 2 ** 32).toString(36)}${Math.floor(random() * 2 ** 32).toString(36)}-`
+      }
+      let state = State.initial<Measurement>(monotonic())
+      /** What the reducer is still to be told; answers to its actions go first. */
+      const pending: Array<State.Happening<Measurement>> = []
+      let running = false
+      /** Until when the flusher sleeps; `-Infinity` while it is awake, and will ask anew before it sleeps. */
+      let armed: number | undefined = -Infinity
+      const sends = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+      const flushes = new Map<number, Deferred.Deferred<void>>()
+      let nextToken = 0
+      const logs: Array<Effect.Effect<void>> = []
+
+      const moment = (): State.Moment => ({
+        now: monotonic(),
+        random: random(),
+        world: { head: queue.head(), tail: queue.tail(), due: lane.dueCount, dirty: lane.dirtyCount }
+      })
+
+      const post = (happening: State.Happening<Measurement>): void => {
+        pending.push(happening)
+        if (running) return
+        running = true
+        try {
+          for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+            const [after, actions] = Reducer.step(config, state, { ...next, ...moment() })
+            state = after
+            for (const action of actions) attempt(action)
+          }
+        } finally {
+          running = false
+        }
+        const at = Reducer.wakeAt(config, state, moment())
+        if (at !== undefined && (armed === undefined || at < armed)) wake()
+      }
+
+      /** Only asked for by `perform`: the step that it belongs to goes on before anything else is told. */
+      const answer = (happening: State.Happening<Measurement>): void => {
+        pending.unshift(happening)
+      }
+
+      /** One action that throws must not keep the others from being done. */
+      const attempt = (action: State.Action<Measurement>): void => {
+        try {
+          perform(action)
+        } catch (error) {
+          logs.push(Effect.logError(`${name}: a defect, please report it: ${action._tag} threw ${describe(error)}`))
+          wake()
+        }
+      }
+
+      const perform = (action: State.Action<Measurement>): void => {
+        switch (action._tag) {
+          case "MarkDue":
+            answer({ _tag: "Marked", by: action.by })
+            if (action.by === "schedule") lane.expire(clock.unsafeCurrentTimeMillis())
+            return lane.markDue()
+          case "Gather": {
+            const now = monotonic()
+            const windows = lane.sealDue(action.limit, clock.unsafeCurrentTimeMillis())
+            const { points, since } = queue.take(Math.min(action.points, action.limit - windows.length), now)
+            return answer({ _tag: "Gathered", windows, points, pointsSince: since })
+          }
+          case "ExpireQueued":
+            return queue.expire(monotonic())
+          case "Encode":
+            return answer(encode(action.batch))
+          case "Send":
+            return send(action.batch, action.payload)
+          case "Delivered":
+            return lane.delivered(action.items)
+          case "Dropped":
+            return lane.dropped(action.items, action.reason)
+          case "Reopen":
+            answer({ _tag: "Reopened" })
+            return lane.reopen(action.windows)
+          case "DropRest":
+            lane.markDue()
+            lane.dropped(lane.sealDue(Number.POSITIVE_INFINITY, clock.unsafeCurrentTimeMillis()), action.reason)
+            return lane.dropped(queue.take(Number.POSITIVE_INFINITY, monotonic()).points, action.reason)
+          case "Retried":
+            lane.account.retried += action.weight
+            return
+          case "Ambiguous":
+            lane.account.ambiguous += action.weight
+            return
+          case "Sent":
+            lane.account.sentMeasurements += action.measurements
+            lane.account.sentBytes += action.bytes
+            lane.account.sentWrites += 1
+            return
+          case "Log":
+            logs.push(log[action.level](`${name}: ${action.message}`))
+            return wake()
+          case "Flushed":
+            for (const token of action.tokens) {
+              const flushed = flushes.get(token)
+              flushes.delete(token)
+              if (flushed !== undefined) Deferred.unsafeDone(flushed, Exit.void)
+            }
+            return
+          case "End":
+            Deferred.unsafeDone(ended, Exit.void)
+        }
+      }
+
+      const encode = (batch: State.Batch<Measurement>): State.Happening<Measurement> => {
+        const { id, items } = batch
+        try {
+          const encoded: Encoded<unknown> =
+            sink.encode === undefined
+              ? { payload: undefined, taken: items.length, bytes: 0, refused: [] }
+              : sink.encode(items, options.batchBytes)
+          const { bytes, payload, refused, taken } = encoded
+          return { _tag: "Encoded", id, taken, bytes, payload, refused: [...refused] }
+        } catch (error) {
+          return { _tag: "EncodeThrew", id, reason: `the encoder threw ${describe(error)}` }
+        }
+      }
+
+      const send = ({ attempts, id, items }: State.Batch<Measurement>, payload: unknown): void => {
+        const late = (): SinkError =>
+          new Unavailable({ sink: name, reason: `no answer within ${options.requestTimeout} ms`, ambiguous: true })
+        const write = Effect.suspend(() =>
+          // `encode` made it, or there is none and `Payload` is `undefined`.
+          sink.write({ id, attempt: attempts, measurements: items, payload: payload as Payload })
+        ).pipe(
+          Effect.interruptible,
+          // So that a write which cannot be interrupted is left behind at its timeout, and at the deadline of a close.
+          Effect.disconnect,
+          Effect.timeoutFail({ duration: Duration.millis(options.requestTimeout), onTimeout: late })
+        )
+        const fiber = fork(write)
+        sends.add(fiber)
+        fiber.addObserver((exit) => {
+          sends.delete(fiber)
+          post({ _tag: "Done", id, outcome: outcomeOf(exit, items.length) })
+        })
+      }
+
+      const logAll = Effect.suspend(() => {
+        for (const notice of lane.takeNotices()) logs.push(log[notice.level](`${name}: ${notice.message}`))
+        return Effect.whileLoop({
+          while: () => logs.length > 0,
+          body: () => logSafely(logs.shift()!),
+          step: () => {}
+        })
+      })
+
+      const loop = Effect.gen(function* () {
+        armed = -Infinity
+        latch.unsafeClose()
+        queue.mark(monotonic())
+        post({ _tag: "Wake" })
+        yield* logAll
+        const { now, ...rest } = moment()
+        armed = Reducer.wakeAt(config, state, { now, ...rest })
+        if (armed === undefined) return yield* latch.await
+        const sleep = Math.min(Math.max(1, Math.ceil(armed - now)), maxTimer)
+        yield* Effect.timeoutOption(latch.await, Duration.millis(sleep))
+      }).pipe(
+        Effect.catchAllCause((cause) => logCause("the flusher failed, and goes on", cause)),
+        Effect.forever
+      )
+
+      const tick = Effect.sync(() => {
+        queue.mark(monotonic())
+        post({ _tag: "Tick" })
+        wake()
+      }).pipe(
+        // So that a schedule without delays does not hold the event loop.
+        Effect.zipRight(Effect.yieldNow())
+      )
+      const ticker = Effect.schedule(tick, options.schedule).pipe(
+        Effect.catchAllCause((cause) => logCause("the schedule failed", cause)),
+        Effect.zipRight(
+          Effect.logWarning(
+            `${name}: the schedule has ended: from now on only a full batch, a flush and the close write`
+          )
+        )
+      )
+
+      const ledger = (): Ledger =>
+        lane.account.snapshot(lane.recordedInSeries(), {
+          queued: queue.weight(),
+          open: lane.openWeight(),
+          inFlight: State.inFlight(state)
+        })
+
+      const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
+      yield* Effect.addFinalizer(() =>
+        Effect.gen(function* () {
+          lane.close()
+          post({ _tag: "Close" })
+          yield* Deferred.await(ended).pipe(
+            // A finalizer runs uninterruptibly, and a timeout waits for what it cannot interrupt.
+            Effect.interruptible,
+            Effect.timeoutOption(Duration.millis(options.shutdownTimeout)),
+            Effect.withClock(Clock.make())
+          )
+          post({ _tag: "Deadline" })
+          yield* Fiber.interruptAll([...fibers, ...sends])
+          yield* logAll
+          yield* closed(name, ledger())
+        }).pipe(
+          Effect.withTracerEnabled(false),
+          Effect.annotateLogs({ package: "effect-metrics", sink: name }),
+          Effect.catchAllCause((cause) => logCause("the close failed", cause))
+        )
+      )
+      fibers.push(fork(loop), fork(ticker))
+
+      const flush = Effect.suspend(() => {
+        const token = nextToken++
+        const flushed = Deferred.unsafeMake<void>(FiberId.none)
+        flushes.set(token, flushed)
+        post({ _tag: "Flush", token })
+        return Deferred.await(flushed)
+      })
+
+      return { name, lane, flush, ledger }
     })
-
-    return { name, lane, flush, ledger }
-  }))
+  )
 
 const log = {
   debug: (message: string) => Effect.logDebug(message),
@@ -302,7 +296,9 @@ const log = {
 const logSafely = (line: Effect.Effect<void>): Effect.Effect<void> => Effect.catchAllCause(line, () => Effect.void)
 
 const logCause = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Cause.isInterruptedOnly(cause) ? Effect.void : logSafely(Effect.logError(`${message}: ${describe(Cause.squash(cause))}`))
+  Cause.isInterruptedOnly(cause)
+    ? Effect.void
+    : logSafely(Effect.logError(`${message}: ${describe(Cause.squash(cause))}`))
 
 /** One line: what this lane did not deliver, by reason. */
 const closed = (name: string, ledger: Ledger): Effect.Effect<void> => {
@@ -310,7 +306,9 @@ const closed = (name: string, ledger: Ledger): Effect.Effect<void> => {
   const off = imbalance(ledger)
   if (off !== 0) return Effect.logError(`${name}: closed, and its ledger is off by ${off}: ${JSON.stringify(ledger)}`)
   if (lost === 0) return Effect.logDebug(`${name}: closed, delivered ${ledger.delivered}, lost nothing`)
-  const reasons = Object.entries(ledger.dropped).map(([reason, count]) => `${reason} ${count}`).join(", ")
+  const reasons = Object.entries(ledger.dropped)
+    .map(([reason, count]) => `${reason} ${count}`)
+    .join(", ")
   return Effect.logWarning(
     `${name}: closed, delivered ${ledger.delivered}, lost ${lost} (${reasons}), ${ledger.ambiguous} of unknown fate`
   )
@@ -319,7 +317,8 @@ const closed = (name: string, ledger: Ledger): Effect.Effect<void> => {
 const outcomeOf = (exit: Exit.Exit<WriteResult | void, SinkError>, sent: number): State.Outcome => {
   if (Exit.isSuccess(exit)) {
     const { keep = [], rejected = [] } = exit.value ?? {}
-    const indices = Array.isArray(keep) && Array.isArray(rejected) ? [...keep, ...rejected.map((one) => one?.index)] : [-1]
+    const indices =
+      Array.isArray(keep) && Array.isArray(rejected) ? [...keep, ...rejected.map((one) => one?.index)] : [-1]
     // A result that names what was not sent would leave the ledger guessing.
     return indices.every((index) => Number.isInteger(index) && index >= 0 && index < sent)
       ? { _tag: "Written", keep, rejected: rejected.map(({ index }) => index), reason: rejected[0]?.reason ?? "" }

@@ -116,9 +116,8 @@ const marksPerAge = 32
 
 export const make = (options: QueueOptions, account: Account): Effect.Effect<LaneQueue> => {
   const ring = new Ring(options.capacity)
-  return Effect.map(
-    Queue.make<Point>(ring, Queue.droppingStrategy()),
-    (queue) => fromQueue(queue, ring, options, account)
+  return Effect.map(Queue.make<Point>(ring, Queue.droppingStrategy()), (queue) =>
+    fromQueue(queue, ring, options, account)
   )
 }
 

@@ -5,7 +5,7 @@
 import { Effect, Random } from "effect"
 
 /** Numbers from 0 to below 1, 32 bits each. */
-export const fromSeed = (seed: number): () => number => {
+export const fromSeed = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
     // Mulberry32.

@@ -87,7 +87,8 @@ const handle = <I extends Item>(config: Config, state: State<I>, event: Event<I>
       return encoded(config, state, event, out)
     case "EncodeThrew":
       return settle(state, event.id, (landed, { batch }) =>
-        isolate(config, landed, batch, { _tag: "Defect", reason: event.reason, ambiguous: false }, event, out))
+        isolate(config, landed, batch, { _tag: "Defect", reason: event.reason, ambiguous: false }, event, out)
+      )
     case "Done":
       return settle(state, event.id, (landed, flight) => done(config, landed, flight, event.outcome, event, out))
   }
@@ -95,7 +96,9 @@ const handle = <I extends Item>(config: Config, state: State<I>, event: Event<I>
 
 const settle = <I>(state: State<I>, id: string, then: (landed: State<I>, flight: Flight<I>) => State<I>): State<I> => {
   const flight = state.flying.find(({ batch }) => batch.id === id)
-  return flight === undefined ? state : then({ ...state, flying: state.flying.filter((other) => other !== flight) }, flight)
+  return flight === undefined
+    ? state
+    : then({ ...state, flying: state.flying.filter((other) => other !== flight) }, flight)
 }
 
 interface Plan {
@@ -122,7 +125,9 @@ const pump = <I extends Item>(config: Config, state: State<I>, event: Event<I>, 
   const { missing, wanted } = plan(config, state, event)
   const [first] = state.waiting
   if (
-    wanted > 0 && state.flying.length < slots(config, state) && now >= state.notBefore &&
+    wanted > 0 &&
+    state.flying.length < slots(config, state) &&
+    now >= state.notBefore &&
     Retry.allowedAt(config, state, wanted, now) <= now
   ) {
     if (missing > 0 && !nothingCame) {
@@ -237,7 +242,14 @@ const done = <I extends Item>(
     case "TooLarge":
     case "Rejected":
     case "Defect":
-      return isolate(config, outcome._tag === "Defect" ? state : recovered(state, moment, out), batch, outcome, moment, out)
+      return isolate(
+        config,
+        outcome._tag === "Defect" ? state : recovered(state, moment, out),
+        batch,
+        outcome,
+        moment,
+        out
+      )
     default: {
       const failed = failing(config, state, flight, outcome, moment, out)
       return outcome.ambiguous
@@ -315,9 +327,8 @@ const isolate = <I extends Item>(
   out: Out<I>
 ): State<I> => {
   const rejections = before.rejections + 1
-  const wait = rejections < Retry.freeRejections
-    ? 0
-    : Retry.backoff(config, rejections - Retry.freeRejections, moment.random)
+  const wait =
+    rejections < Retry.freeRejections ? 0 : Retry.backoff(config, rejections - Retry.freeRejections, moment.random)
   const state = { ...before, rejections, notBefore: Math.max(before.notBefore, moment.now + wait) }
   if (batch.items.length === 1) {
     if (outcome.ambiguous && !batch.unsure) out.push({ _tag: "Ambiguous", weight: weigh(batch.items) })
@@ -387,12 +398,17 @@ const countRefused = <I>(state: State<I>, count: number, reason: string, out: Ou
   if (count === 0) return state
   const refused = state.refused + count
   if (Math.floor(Math.log2(refused)) > Math.floor(Math.log2(state.refused))) {
-    out.push({ _tag: "Log", level: "warning", message: `measurements refused so far: ${refused}, the last one for: ${reason}` })
+    out.push({
+      _tag: "Log",
+      level: "warning",
+      message: `measurements refused so far: ${refused}, the last one for: ${reason}`
+    })
   }
   return { ...state, refused }
 }
 
-const expiry = (config: Config, batch: Batch<Item>): number => Math.min(batch.pointsSince, batch.windowsSince) + config.maxAge
+const expiry = (config: Config, batch: Batch<Item>): number =>
+  Math.min(batch.pointsSince, batch.windowsSince) + config.maxAge
 
 const expireWaiting = <I extends Item>(config: Config, state: State<I>, { now }: Moment, out: Out<I>): State<I> => {
   if (!state.waiting.some((batch) => expiry(config, batch) <= now)) return state

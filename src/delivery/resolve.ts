@@ -11,14 +11,17 @@ import type { DeliveryOptions } from "./options.js"
  * @since 0.1.0
  * @category errors
  */
-export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-metrics/Sink/InvalidOption")("InvalidOption", {
-  /** The name of the option, as in `retry.initial`. */
-  option: Schema.String,
-  /** What was given. Never a secret: those are `Redacted`. */
-  value: Schema.String,
-  /** What it can be. */
-  expected: Schema.String
-}) {
+export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-metrics/Sink/InvalidOption")(
+  "InvalidOption",
+  {
+    /** The name of the option, as in `retry.initial`. */
+    option: Schema.String,
+    /** What was given. Never a secret: those are `Redacted`. */
+    value: Schema.String,
+    /** What it can be. */
+    expected: Schema.String
+  }
+) {
   override get message(): string {
     return `option ${this.option}: ${this.value} is not ${this.expected}`
   }
@@ -77,7 +80,8 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
     const refuse = (option: string, value: unknown, expected: string): void => {
       failure ??= new InvalidOption({ option, value: show(value), expected })
     }
-    const given = <K extends keyof DeliveryOptions>(option: K): DeliveryOptions[K] => options[option] ?? defaults[option]
+    const given = <K extends keyof DeliveryOptions>(option: K): DeliveryOptions[K] =>
+      options[option] ?? defaults[option]
     const whole = (option: keyof DeliveryOptions, fallback: number, most: number): number => {
       const value: unknown = given(option) ?? fallback
       if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return value
@@ -115,7 +119,10 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
       refuse("rateLimit", rateLimit, "a number above 0")
     }
     const levels = given("levels")
-    if (levels !== undefined && !(Array.isArray(levels) && levels.length > 0 && levels.every((level) => level !== ""))) {
+    if (
+      levels !== undefined &&
+      !(Array.isArray(levels) && levels.length > 0 && levels.every((level) => level !== ""))
+    ) {
       refuse("levels", levels, "a list of at least one level")
     }
     for (const option of ["view", "viewPoint"] as const) {
@@ -133,7 +140,13 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
     const retry = { ...defaults.retry, ...options.retry }
     const batchSize = whole("batchSize", defaults.batchSize, maxSlots)
     const retryInitial = millis("retry.initial", retry.initial, 250, 1, maxTimer)
-    const expireAfter = millis("expireAfter", given("expireAfter"), Number.POSITIVE_INFINITY, 1, Number.POSITIVE_INFINITY)
+    const expireAfter = millis(
+      "expireAfter",
+      given("expireAfter"),
+      Number.POSITIVE_INFINITY,
+      1,
+      Number.POSITIVE_INFINITY
+    )
 
     const resolved: Resolved = {
       name,
@@ -173,7 +186,8 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
 
 /** `Duration.decode` takes negative and NaN for zero, which would hide a mistake. */
 const toMillis = (value: unknown): number | undefined => {
-  const negative = typeof value === "number" ? !(value >= 0) : typeof value === "bigint" ? value < 0n : isNegative(value)
+  const negative =
+    typeof value === "number" ? !(value >= 0) : typeof value === "bigint" ? value < 0n : isNegative(value)
   if (negative) return undefined
   try {
     // What is no DurationInput throws.
@@ -189,6 +203,11 @@ const isNegative = (value: unknown): boolean =>
     : Array.isArray(value) && value.some((part) => !(typeof part === "number" && part >= 0))
 
 const show = (value: unknown): string => {
-  const text = typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? JSON.stringify(value) : String(value)
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value)
+      : typeof value === "object"
+        ? JSON.stringify(value)
+        : String(value)
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

@@ -109,13 +109,18 @@ export type MarkedBy = "schedule" | "flush" | "close"
 
 /** How a write ended, by index into what was sent. */
 export type Outcome =
-  | { readonly _tag: "Written"; readonly keep: ReadonlyArray<number>; readonly rejected: ReadonlyArray<number>; readonly reason: string }
   | {
-    readonly _tag: SinkError["_tag"] | "Defect"
-    readonly reason: string
-    readonly ambiguous: boolean
-    readonly retryAfterMillis?: number | undefined
-  }
+      readonly _tag: "Written"
+      readonly keep: ReadonlyArray<number>
+      readonly rejected: ReadonlyArray<number>
+      readonly reason: string
+    }
+  | {
+      readonly _tag: SinkError["_tag"] | "Defect"
+      readonly reason: string
+      readonly ambiguous: boolean
+      readonly retryAfterMillis?: number | undefined
+    }
 
 export interface Moment {
   readonly now: number
@@ -139,16 +144,21 @@ export type Happening<I> =
   /** `Reopen` was done. */
   | { readonly _tag: "Reopened" }
   /** `Gather` was done. */
-  | { readonly _tag: "Gathered"; readonly windows: ReadonlyArray<I>; readonly points: ReadonlyArray<I>; readonly pointsSince: number }
+  | {
+      readonly _tag: "Gathered"
+      readonly windows: ReadonlyArray<I>
+      readonly points: ReadonlyArray<I>
+      readonly pointsSince: number
+    }
   /** `Encode` was done. */
   | {
-    readonly _tag: "Encoded"
-    readonly id: string
-    readonly taken: number
-    readonly bytes: number
-    readonly payload: unknown
-    readonly refused: Encoded<unknown>["refused"]
-  }
+      readonly _tag: "Encoded"
+      readonly id: string
+      readonly taken: number
+      readonly bytes: number
+      readonly payload: unknown
+      readonly refused: Encoded<unknown>["refused"]
+    }
   /** `Encode` threw. */
   | { readonly _tag: "EncodeThrew"; readonly id: string; readonly reason: string }
   /** `Send` ended. */

@@ -26,7 +26,8 @@ const run = (seed: number, ambiguous: "retry" | "drop" | "always reopens"): Run 
     if (world.open.length > 0) {
       const luck = random()
       if (luck < 0.1) {
-        if (ambiguous === "always reopens") world.answer({ _tag: "Unavailable", reason: "", ambiguous: false }, () => true)
+        if (ambiguous === "always reopens")
+          world.answer({ _tag: "Unavailable", reason: "", ambiguous: false }, () => true)
         else loseAnswer(world, "stored")
       } else if (luck < 0.3) world.answer({ _tag: "Unavailable", reason: "", ambiguous: false }, () => false)
       else world.ok()
@@ -56,10 +57,14 @@ const overwritten = (world: World): number => {
 /** Pairs of different windows of one series that cover some of the same time. */
 const overlaps = (world: World): number => {
   const windows = Array.from(new Set(things(world)))
-  return windows.reduce((count, one, index) =>
-    count +
-    windows.slice(index + 1).filter((other) => one.series === other.series && one.start < other.end && other.start < one.end)
-      .length, 0)
+  return windows.reduce(
+    (count, one, index) =>
+      count +
+      windows
+        .slice(index + 1)
+        .filter((other) => one.series === other.series && one.start < other.end && other.start < one.end).length,
+    0
+  )
 }
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 })
@@ -74,33 +79,42 @@ describe("counts whose answers are lost", () => {
   })
 
   it("retrying them as they were is exact where the backend overwrites", () => {
-    fc.assert(fc.property(seeds, (seed) => {
-      const { truth, world } = run(seed, "retry")
-      assert.strictEqual(overwritten(world), truth)
-      assert.strictEqual(world.weight(world.delivered), truth)
-      assert.strictEqual(overlaps(world), 0)
-    }), options)
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const { truth, world } = run(seed, "retry")
+        assert.strictEqual(overwritten(world), truth)
+        assert.strictEqual(world.weight(world.delivered), truth)
+        assert.strictEqual(overlaps(world), 0)
+      }),
+      options
+    )
   })
 
   it("retrying them repeats them where the backend sums (why such sinks drop), and what is repeated is the same windows", () => {
-    fc.assert(fc.property(seeds, (seed) => {
-      const { truth, world } = run(seed, "retry")
-      assert.isAbove(world.ambiguous, 0)
-      assert.isAbove(summed(world), truth)
-      assert.strictEqual(world.weight(Array.from(new Set(things(world)))), truth)
-      assert.strictEqual(overlaps(world), 0)
-    }), options)
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const { truth, world } = run(seed, "retry")
+        assert.isAbove(world.ambiguous, 0)
+        assert.isAbove(summed(world), truth)
+        assert.strictEqual(world.weight(Array.from(new Set(things(world)))), truth)
+        assert.strictEqual(overlaps(world), 0)
+      }),
+      options
+    )
   })
 
   it("dropping them is exact where the backend sums: it has the truth, of which the ledger calls some ambiguous", () => {
-    fc.assert(fc.property(seeds, (seed) => {
-      const { truth, world } = run(seed, "drop")
-      const dropped = world.droppedFor("ambiguous")
-      assert.isAbove(dropped, 0)
-      assert.strictEqual(dropped, world.ambiguous)
-      assert.strictEqual(world.weight(world.delivered) + dropped, truth)
-      assert.strictEqual(summed(world), truth)
-      assert.strictEqual(overlaps(world), 0)
-    }), options)
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const { truth, world } = run(seed, "drop")
+        const dropped = world.droppedFor("ambiguous")
+        assert.isAbove(dropped, 0)
+        assert.strictEqual(dropped, world.ambiguous)
+        assert.strictEqual(world.weight(world.delivered) + dropped, truth)
+        assert.strictEqual(summed(world), truth)
+        assert.strictEqual(overlaps(world), 0)
+      }),
+      options
+    )
   })
 })

@@ -30,9 +30,15 @@ const modes: ReadonlyArray<Mode> = [
 const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ _tag: fc.constant("points" as const), n: fc.integer({ min: 1, max: 9 }) }) },
   { weight: 2, arbitrary: fc.record({ _tag: fc.constant("increments" as const), n: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 2, arbitrary: fc.record({ _tag: fc.constant("advance" as const), n: fc.integer({ min: 1, max: 12_000 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ _tag: fc.constant("advance" as const), n: fc.integer({ min: 1, max: 12_000 }) })
+  },
   { weight: 3, arbitrary: fc.record({ _tag: fc.constant("backend" as const), mode: fc.constantFrom(...modes) }) },
-  { weight: 2, arbitrary: fc.record({ _tag: fc.constantFrom("flush" as const, "interrupted flush" as const, "turn" as const) }) }
+  {
+    weight: 2,
+    arbitrary: fc.record({ _tag: fc.constantFrom("flush" as const, "interrupted flush" as const, "turn" as const) })
+  }
 )
 
 const options = fc.record({
@@ -47,7 +53,7 @@ const capacity = 12
 const quiet = Layer.merge(TestContext.TestContext, Logger.minimumLogLevel(LogLevel.None))
 
 const run = (script: ReadonlyArray<Step>, chosen: DeliveryOptions, last: Mode): Effect.Effect<void> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const shutdownTimeout = last === "ok" ? "2 seconds" : "25 millis"
     const running = yield* start({ ...chosen, capacity, batchSize: 4, shutdownTimeout, requestTimeout: "3 seconds" })
     const { backend, ledger } = running
@@ -99,10 +105,17 @@ const run = (script: ReadonlyArray<Step>, chosen: DeliveryOptions, last: Mode): 
     assert.isAtMost(weight(Array.from(stored)), after.delivered + unsure, "and little else")
     assert.isAtMost(unsure, after.ambiguous, "what the ledger does not know, it says")
     const twice = backend.stored.filter((one, index) => backend.stored.indexOf(one) !== index)
-    assert.isTrue(twice.every((one) => backend.doubted.has(one)), "only answers that were lost are repeated")
+    assert.isTrue(
+      twice.every((one) => backend.doubted.has(one)),
+      "only answers that were lost are repeated"
+    )
     if (chosen.concurrency === 1 && !script.some((step) => step._tag === "backend" && step.mode === "partial")) {
       const points = pointIds(Array.from(stored))
-      assert.deepStrictEqual(points, Array.from(points).sort((a, b) => a - b), "points keep their order")
+      assert.deepStrictEqual(
+        points,
+        Array.from(points).sort((a, b) => a - b),
+        "points keep their order"
+      )
     }
     running.points(1)
     assert.strictEqual(ledger().refused.closed, 1)

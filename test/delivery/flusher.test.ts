@@ -7,7 +7,7 @@ const hour = 3_600_000
 
 describe("a delivered lane", () => {
   it.effect("writes what has gathered at every recurrence of its schedule, the first time after one", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ schedule: Schedule.fixed("10 seconds"), triggerSize: 100 })
       const { backend, increment, points } = running
       increment("a", 3)
@@ -22,20 +22,25 @@ describe("a delivered lane", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(backend.writes.length, 2, "nothing recorded, nothing written")
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("writes a full batch of points at once, and windows with the next recurrence", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 3 })
       running.increment("a")
       running.points(3)
       yield* settle
-      assert.deepStrictEqual(running.backend.stored.map(({ _tag }) => _tag), ["point", "point", "point"])
+      assert.deepStrictEqual(
+        running.backend.stored.map(({ _tag }) => _tag),
+        ["point", "point", "point"]
+      )
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("goes on after any defect of its sink, and drops only what the sink cannot write", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (const mode of ["dies", "throws"] as const) {
         const running = yield* start({ batchSize: 2 })
         running.backend.mode = mode
@@ -48,10 +53,11 @@ describe("a delivered lane", () => {
         assert.strictEqual(running.ledger().delivered, 2)
         yield* close(running)
       }
-    }))
+    })
+  )
 
   it.effect("isolates what its encoder throws for, and goes on", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 4 }, (backend) => ({
         write: (batch) => backend.sink.write({ ...batch, payload: undefined }),
         encode: (measurements) => {
@@ -65,10 +71,11 @@ describe("a delivered lane", () => {
       assert.strictEqual(running.ledger().dropped.rejected, 1)
       assert.deepStrictEqual(running.ledger().sent, { measurements: 7, bytes: 21, writes: 3 })
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("takes an answer about measurements that it did not send for a defect", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 1, ambiguous: "retry" }, () => ({
         write: () => Effect.succeed({ keep: [7] })
       }))
@@ -77,15 +84,21 @@ describe("a delivered lane", () => {
       assert.deepStrictEqual(running.ledger().dropped, { rejected: 1 })
       assert.strictEqual(running.ledger().ambiguous, 1)
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("keeps its ledger at every moment at which a sink could look", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const looks: Array<number> = []
       const running = yield* start({ batchSize: 2 }, (backend) => ({
         encode: (measurements) => {
           looks.push(running.ledger().recorded)
-          return { payload: undefined, taken: 1, bytes: 1, refused: measurements.length > 3 ? [{ index: 0, drop: "invalid", reason: "" }] : [] }
+          return {
+            payload: undefined,
+            taken: 1,
+            bytes: 1,
+            refused: measurements.length > 3 ? [{ index: 0, drop: "invalid", reason: "" }] : []
+          }
         },
         write: (batch) =>
           Effect.suspend(() => {
@@ -103,10 +116,11 @@ describe("a delivered lane", () => {
       assert.strictEqual(running.ledger().delivered, 7)
       assert.isAbove(looks.length, 10)
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("gives a write its whole time, and then writes the same again under the same id", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 2, requestTimeout: "5 seconds", retry: { jitter: "none" } })
       running.backend.mode = "hangs"
       running.points(2)
@@ -124,10 +138,11 @@ describe("a delivered lane", () => {
       assert.strictEqual(running.ledger().delivered, 2)
       assert.strictEqual(running.ledger().retried, 2)
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("leaves a write behind that cannot be interrupted, at its timeout and at the deadline of a close", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let writes = 0
       const running = yield* start({ batchSize: 1, requestTimeout: "5 seconds", shutdownTimeout: "20 millis" }, () => ({
         write: () => {
@@ -140,10 +155,11 @@ describe("a delivered lane", () => {
       assert.isAbove(writes, 1)
       assert.strictEqual(yield* close(running), "closed")
       assert.deepStrictEqual(running.ledger().dropped, { shutdown_deadline: 1 })
-    }))
+    })
+  )
 
   it.effect("drops points that wait longer than maxAge for a backend", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 2, maxAge: "1 minute", retry: { jitter: "none" }, capacity: 100 })
       running.backend.mode = "down"
       running.points(10)
@@ -152,10 +168,11 @@ describe("a delivered lane", () => {
       yield* TestClock.adjust("50 seconds")
       assert.deepStrictEqual(running.ledger().dropped, { expired: 10 })
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("keeps windows however long a backend is down, in one window for the outage", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ retry: { jitter: "none" } })
       running.backend.mode = "down"
       for (let n = 0; n < 10; n++) {
@@ -168,10 +185,11 @@ describe("a delivered lane", () => {
       assert.strictEqual(running.ledger().delivered, 100)
       assert.strictEqual(running.backend.stored.length, 1)
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("writes as many batches at a time as concurrency says, and one of a series", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 1, concurrency: 3 })
       running.backend.mode = "hangs"
       running.points(5)
@@ -184,10 +202,11 @@ describe("a delivered lane", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(running.ledger().delivered, 7)
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("flushes on demand: done when what was buffered is settled, two at once write once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ triggerSize: 100, resend: "always" })
       running.points(3)
       running.increment("a", 5)
@@ -209,10 +228,11 @@ describe("a delivered lane", () => {
       assert.strictEqual(running.ledger().delivered, 9)
       yield* close(running)
       yield* running.delivery.flush
-    }))
+    })
+  )
 
   it.effect("survives a caller of flush that is interrupted", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start()
       running.backend.mode = "hangs"
       running.points(1)
@@ -223,52 +243,69 @@ describe("a delivered lane", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(running.ledger().delivered, 1)
       yield* close(running)
-    }))
+    })
+  )
 
-  it.effect("says once that its schedule has ended or failed, and still writes full batches, flushes and the close", () =>
-    Effect.gen(function*() {
-      const broken = Schedule.mapEffect(Schedule.spaced("1 second"), () => Effect.die(new Error("a bug in the schedule")))
-      for (const schedule of [Schedule.recurs(2).pipe(Schedule.addDelay(() => "1 second")), Schedule.stop, broken]) {
+  it.effect(
+    "says once that its schedule has ended or failed, and still writes full batches, flushes and the close",
+    () =>
+      Effect.gen(function* () {
+        const broken = Schedule.mapEffect(Schedule.spaced("1 second"), () =>
+          Effect.die(new Error("a bug in the schedule"))
+        )
+        for (const schedule of [Schedule.recurs(2).pipe(Schedule.addDelay(() => "1 second")), Schedule.stop, broken]) {
+          const lines: Parameters<typeof collectLogs>[0] = []
+          const running = yield* start({ schedule, batchSize: 4 }).pipe(Effect.provide(collectLogs(lines)))
+          yield* TestClock.adjust("1 hour")
+          assert.strictEqual(lines.filter(({ message }) => message.includes("the schedule has ended")).length, 1)
+          running.points(4)
+          yield* settle
+          assert.strictEqual(running.ledger().delivered, 4)
+          running.points(1)
+          yield* running.delivery.flush
+          running.increment("a")
+          yield* TestClock.adjust("1 hour")
+          assert.strictEqual(running.ledger().delivered, 5)
+          yield* close(running)
+          assert.strictEqual(running.ledger().delivered, 6)
+        }
+      })
+  )
+
+  it.effect(
+    "logs what its recording side noticed, under its sink's name, and never a secret of a defect's message",
+    () =>
+      Effect.gen(function* () {
         const lines: Parameters<typeof collectLogs>[0] = []
-        const running = yield* start({ schedule, batchSize: 4 }).pipe(Effect.provide(collectLogs(lines)))
-        yield* TestClock.adjust("1 hour")
-        assert.strictEqual(lines.filter(({ message }) => message.includes("the schedule has ended")).length, 1)
-        running.points(4)
-        yield* settle
-        assert.strictEqual(running.ledger().delivered, 4)
+        const running = yield* start({ batchSize: 1 }).pipe(Effect.provide(collectLogs(lines)))
+        running.lane.refuse("not_finite", "latency")
+        running.backend.mode = "throws"
         running.points(1)
-        yield* running.delivery.flush
-        running.increment("a")
-        yield* TestClock.adjust("1 hour")
-        assert.strictEqual(running.ledger().delivered, 5)
+        yield* TestClock.adjust("10 seconds")
+        const messages = lines.map(({ message }) => message).join("\n")
+        assert.include(messages, '"latency": recordings are refused: not_finite')
+        assert.include(messages, "a bug in the sink")
+        assert.notInclude(messages, "secret")
+        assert.isTrue(
+          lines.every(
+            ({ annotations }) => annotations.get("package") === "effect-metrics" && annotations.get("sink") === "test"
+          )
+        )
         yield* close(running)
-        assert.strictEqual(running.ledger().delivered, 6)
-      }
-    }))
-
-  it.effect("logs what its recording side noticed, under its sink's name, and never a secret of a defect's message", () =>
-    Effect.gen(function*() {
-      const lines: Parameters<typeof collectLogs>[0] = []
-      const running = yield* start({ batchSize: 1 }).pipe(Effect.provide(collectLogs(lines)))
-      running.lane.refuse("not_finite", "latency")
-      running.backend.mode = "throws"
-      running.points(1)
-      yield* TestClock.adjust("10 seconds")
-      const messages = lines.map(({ message }) => message).join("\n")
-      assert.include(messages, "\"latency\": recordings are refused: not_finite")
-      assert.include(messages, "a bug in the sink")
-      assert.notInclude(messages, "secret")
-      assert.isTrue(lines.every(({ annotations }) =>
-        annotations.get("package") === "effect-metrics" && annotations.get("sink") === "test"))
-      yield* close(running)
-    }))
+      })
+  )
 
   it.effect("goes on after a defect of its recording side or of a logger", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 1 }).pipe(
-        Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make(() => {
-          throw new Error("a bug in the logger")
-        })))
+        Effect.provide(
+          Logger.replace(
+            Logger.defaultLogger,
+            Logger.make(() => {
+              throw new Error("a bug in the logger")
+            })
+          )
+        )
       )
       const { lane } = running
       const { takeNotices } = lane
@@ -291,10 +328,11 @@ describe("a delivered lane", () => {
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(running.ledger().delivered, 2)
       yield* close(running)
-    }))
+    })
+  )
 
   it.effect("does not trace, so that a sink's requests are no spans of the app", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const enabled: Array<boolean> = []
       const running = yield* start({ batchSize: 1 }, () => ({
         write: () =>
@@ -308,29 +346,35 @@ describe("a delivered lane", () => {
       yield* settle
       yield* close(running)
       assert.deepStrictEqual(enabled, [false])
-    }))
+    })
+  )
 })
 
 describe("closing a scope", () => {
   it.effect("writes everything that is buffered, in as many batches as it takes", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 2, triggerSize: 1000, capacity: 1000 })
       running.points(21)
       running.increment("a", 5)
       running.increment("b", 5)
       assert.strictEqual(yield* close(running), "closed")
-      assert.deepStrictEqual(pointIds(running.backend.stored), Array.from({ length: 21 }, (_, id) => id))
+      assert.deepStrictEqual(
+        pointIds(running.backend.stored),
+        Array.from({ length: 21 }, (_, id) => id)
+      )
       assert.strictEqual(running.ledger().delivered, 31)
       assert.strictEqual(running.backend.interrupted, 0)
-    }))
+    })
+  )
 
   it.effect("lets the write that is under way end, and refuses what is recorded from then on", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gate = yield* Effect.makeLatch(false)
       const running = yield* start({ batchSize: 2 }, (backend) => ({
-        write: (batch) => Effect.zipRight(gate.await, backend.sink.write({ ...batch, payload: undefined })).pipe(
-          Effect.onInterrupt(() => Effect.sync(() => backend.interrupted++))
-        )
+        write: (batch) =>
+          Effect.zipRight(gate.await, backend.sink.write({ ...batch, payload: undefined })).pipe(
+            Effect.onInterrupt(() => Effect.sync(() => backend.interrupted++))
+          )
       }))
       running.points(3)
       running.increment("a")
@@ -346,10 +390,11 @@ describe("closing a scope", () => {
       assert.strictEqual(running.backend.interrupted, 0)
       assert.strictEqual(running.ledger().delivered, 4)
       assert.deepStrictEqual(running.ledger().dropped, {})
-    }))
+    })
+  )
 
   it.effect("ends at its deadline though the backend hangs, and says in one line exactly what was lost", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const lines: Parameters<typeof collectLogs>[0] = []
       const running = yield* start({ batchSize: 2, triggerSize: 1000, shutdownTimeout: "50 millis" }).pipe(
         Effect.provide(collectLogs(lines))
@@ -363,13 +408,15 @@ describe("closing a scope", () => {
       assert.deepStrictEqual(buffered, { queued: 0, open: 0, inFlight: 0 })
       assert.strictEqual(ambiguous, 4, "the batch that was being written")
       assert.strictEqual(running.backend.interrupted, 1)
-      assert.deepStrictEqual(lines.map(({ level, message }) => `${level} ${message}`), [
-        "WARN test: closed, delivered 0, lost 8 (shutdown_deadline 8), 4 of unknown fate"
-      ])
-    }))
+      assert.deepStrictEqual(
+        lines.map(({ level, message }) => `${level} ${message}`),
+        ["WARN test: closed, delivered 0, lost 8 (shutdown_deadline 8), 4 of unknown fate"]
+      )
+    })
+  )
 
   it.effect("ends at its deadline though the backend is down, and loses exactly what was buffered", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (const mode of ["down", "throttled", "answer lost"] as const) {
         const running = yield* start({ batchSize: 2, shutdownTimeout: "20 millis" })
         running.backend.mode = mode
@@ -378,10 +425,11 @@ describe("closing a scope", () => {
         assert.strictEqual(yield* close(running), "closed")
         assert.deepStrictEqual(running.ledger().dropped, { shutdown_deadline: 8 })
       }
-    }))
+    })
+  )
 
   it.effect("tries at once though a wait was under way", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 2, retry: { initial: "1 minute", jitter: "none" } })
       running.backend.mode = "down"
       running.points(5)
@@ -389,10 +437,11 @@ describe("closing a scope", () => {
       running.backend.mode = "ok"
       assert.strictEqual(yield* close(running), "closed")
       assert.strictEqual(running.ledger().delivered, 5)
-    }))
+    })
+  )
 
   it.live("tries again while it closes", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const running = yield* start({ batchSize: 2, retry: { initial: "2 millis", jitter: "none" } }, (backend) => ({
         write: (batch) => {
           backend.mode = backend.writes.length < 4 ? "down" : "ok"
@@ -404,10 +453,11 @@ describe("closing a scope", () => {
       assert.strictEqual(yield* close(running), "closed")
       assert.strictEqual(running.ledger().delivered, 6)
       assert.strictEqual(running.backend.interrupted, 0)
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+  )
 
   it.effect("stops everything: no timer, no schedule, no write runs on", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let recurrences = 0
       const schedule = Schedule.tapOutput(Schedule.spaced("10 seconds"), () => Effect.sync(() => void recurrences++))
       const running = yield* start({ schedule })
@@ -422,10 +472,11 @@ describe("closing a scope", () => {
       assert.isAbove(before, 0)
       assert.strictEqual(recurrences, before)
       assert.strictEqual(running.ledger().refused.closed, 9)
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+  )
 
   it.effect("loses nothing, wherever it comes between two steps", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (let steps = 0; steps <= 40; steps++) {
         const running = yield* start({ batchSize: 2 })
         running.backend.yields = 3
@@ -439,15 +490,16 @@ describe("closing a scope", () => {
         assert.deepStrictEqual(pointIds(running.backend.stored), [0, 1, 2, 3, 4], `after ${steps} steps`)
         assert.strictEqual(running.ledger().delivered, 7)
       }
-    }))
+    })
+  )
 
   it.effect("accounts for everything, wherever the fiber that holds the scope is interrupted", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (let steps = 0; steps <= 40; steps++) {
         const running = yield* start({ batchSize: 2 })
         running.backend.yields = 3
         const holder = yield* Effect.forkDaemon(
-          Effect.gen(function*() {
+          Effect.gen(function* () {
             for (let n = 0; n < 4; n++) {
               running.points(2)
               running.increment("a")
@@ -463,5 +515,6 @@ describe("closing a scope", () => {
         assert.strictEqual(delivered, recorded, `after ${steps} steps`)
         assert.strictEqual(weight(running.backend.stored), recorded)
       }
-    }))
+    })
+  )
 })

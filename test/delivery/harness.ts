@@ -5,13 +5,23 @@ import { Clock, Effect, Exit, Fiber, Logger, Option, Scope } from "effect"
 import * as Flusher from "../../src/delivery/flusher.js"
 import type { DeliveryOptions } from "../../src/delivery/options.js"
 import { resolve } from "../../src/delivery/resolve.js"
-import { Rejected, type Batch, type Sink, type SinkError, Throttled, TooLarge, Unavailable, type WriteResult } from "../../src/delivery/sink.js"
+import {
+  Rejected,
+  type Batch,
+  type Sink,
+  type SinkError,
+  Throttled,
+  TooLarge,
+  Unavailable,
+  type WriteResult
+} from "../../src/delivery/sink.js"
 import { imbalance, type Ledger } from "../../src/Ledger.js"
 import type { Lane } from "../../src/recording/lane.js"
 import type { Measurement } from "../../src/recording/measurement.js"
 import { counter, hubOf, laneOf, point } from "../recording/harness.js"
 
-export type Mode = "ok" | "down" | "answer lost" | "poison" | "too large" | "throttled" | "hangs" | "dies" | "throws" | "partial"
+export type Mode =
+  "ok" | "down" | "answer lost" | "poison" | "too large" | "throttled" | "hangs" | "dies" | "throws" | "partial"
 
 export const poisoned = (id: number): boolean => id % 7 === 3
 
@@ -30,8 +40,12 @@ export class Backend {
     write: (batch) => {
       this.writes.push(batch)
       if (this.mode === "throws") throw new Error("a bug in the sink: https://user:secret@host/")
-      const answer = Effect.suspend(() => this.answer(batch)).pipe(Effect.onInterrupt(() => Effect.sync(() => this.interrupted++)))
-      return this.yields === 0 ? answer : Effect.zipRight(Effect.replicateEffect(Effect.yieldNow(), this.yields), answer)
+      const answer = Effect.suspend(() => this.answer(batch)).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => this.interrupted++))
+      )
+      return this.yields === 0
+        ? answer
+        : Effect.zipRight(Effect.replicateEffect(Effect.yieldNow(), this.yields), answer)
     }
   }
 
@@ -96,15 +110,14 @@ export const start = <Payload>(
   options: DeliveryOptions = {},
   sink?: (backend: Backend) => Sink<Payload>
 ): Effect.Effect<Running> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const clock = yield* Effect.clock
     const backend = new Backend()
     const lane = laneOf({ now: () => clock.unsafeCurrentTimeMillis(), resendGauges: options.resend === "always" })
     const scope = yield* Scope.make()
     const resolved = yield* Effect.orDie(resolve(options, defaults))
-    const make = sink === undefined
-      ? Flusher.make(lane, backend.sink, resolved)
-      : Flusher.make(lane, sink(backend), resolved)
+    const make =
+      sink === undefined ? Flusher.make(lane, backend.sink, resolved) : Flusher.make(lane, sink(backend), resolved)
     const delivery = yield* Scope.extend(make, scope)
     const hub = hubOf(lane)
     const entry = point(hub, "happened")
@@ -129,14 +142,16 @@ export const settle = Effect.replicateEffect(Effect.yieldNow(), 50)
 
 /** Ends the scope in a fiber of its own, so that a close which hangs fails the test instead of hanging it. */
 export const close = ({ scope }: Running): Effect.Effect<"closed" | "hangs"> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fiber = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
     const ended = yield* Fiber.join(fiber).pipe(Effect.timeoutOption("5 seconds"), Effect.withClock(Clock.make()))
     return Option.isSome(ended) ? "closed" : "hangs"
   })
 
 /** What is logged from here on, at all levels. */
-export const collectLogs = (lines: Array<{ readonly level: string; readonly message: string; readonly annotations: ReadonlyMap<string, unknown> }>) =>
+export const collectLogs = (
+  lines: Array<{ readonly level: string; readonly message: string; readonly annotations: ReadonlyMap<string, unknown> }>
+) =>
   Logger.replace(
     Logger.defaultLogger,
     Logger.make(({ annotations, logLevel, message }) => {

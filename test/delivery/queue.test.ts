@@ -22,18 +22,20 @@ const point = (id: number): Point => ({
 const made = (options: Partial<LaneQueue.QueueOptions> = {}) => {
   const account = new Account()
   const triggers: Array<number> = []
-  const queue: LaneQueue.LaneQueue = Effect.runSync(LaneQueue.make(
-    {
-      capacity: 5,
-      capacityBytes: 1_000_000,
-      overflow: "drop-newest",
-      triggerSize: 1000,
-      onTrigger: () => triggers.push(queue.tail() - queue.head()),
-      maxAge: 1000,
-      ...options
-    },
-    account
-  ))
+  const queue: LaneQueue.LaneQueue = Effect.runSync(
+    LaneQueue.make(
+      {
+        capacity: 5,
+        capacityBytes: 1_000_000,
+        overflow: "drop-newest",
+        triggerSize: 1000,
+        onTrigger: () => triggers.push(queue.tail() - queue.head()),
+        maxAge: 1000,
+        ...options
+      },
+      account
+    )
+  )
   let next = 0
   const offer = (count: number, bytes = 1): void => {
     for (let i = 0; i < count; i++) queue.offer(point(next++), bytes)
@@ -59,16 +61,19 @@ describe("the lane's queue", () => {
   })
 
   it("keeps the earliest of a burst, or with drop-oldest the latest", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 100 }), fc.nat(300), (capacity, burst) => {
-      const kept = Math.min(capacity, burst)
-      const newest = made({ capacity })
-      newest.offer(burst)
-      assert.deepStrictEqual(newest.take(1000), range(0, kept))
-      const oldest = made({ capacity, overflow: "drop-oldest" })
-      oldest.offer(burst)
-      assert.deepStrictEqual(oldest.take(1000), range(burst - kept, burst))
-      for (const { account } of [newest, oldest]) assert.strictEqual(account.dropped.get("queue_full") ?? 0, burst - kept)
-    }))
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), fc.nat(300), (capacity, burst) => {
+        const kept = Math.min(capacity, burst)
+        const newest = made({ capacity })
+        newest.offer(burst)
+        assert.deepStrictEqual(newest.take(1000), range(0, kept))
+        const oldest = made({ capacity, overflow: "drop-oldest" })
+        oldest.offer(burst)
+        assert.deepStrictEqual(oldest.take(1000), range(burst - kept, burst))
+        for (const { account } of [newest, oldest])
+          assert.strictEqual(account.dropped.get("queue_full") ?? 0, burst - kept)
+      })
+    )
   })
 
   it("is bounded in bytes too", () => {
@@ -94,31 +99,39 @@ describe("the lane's queue", () => {
       fc.record({ offer: fc.nat(150), bytes: fc.integer({ min: 1, max: 20 }) }),
       fc.record({ take: fc.nat(150) })
     )
-    const settings = fc.record({ capacity: fc.integer({ min: 1, max: 200 }), capacityBytes: fc.integer({ min: 20, max: 900 }) })
-    fc.assert(fc.property(fc.array(step, { maxLength: 30 }), settings, (steps, options) => {
-      const { account, offer, queue, take } = made(options)
-      let list: ReadonlyArray<readonly [id: number, bytes: number]> = []
-      let next = 0
-      let lost = 0
-      for (const one of steps) {
-        if ("offer" in one) {
-          offer(one.offer, one.bytes)
-          for (let i = 0; i < one.offer; i++) {
-            const bytes = list.reduce((sum, [, bytes]) => sum + bytes, one.bytes)
-            if (list.length < options.capacity && bytes <= options.capacityBytes) list = [...list, [next, one.bytes]]
-            else lost++
-            next++
+    const settings = fc.record({
+      capacity: fc.integer({ min: 1, max: 200 }),
+      capacityBytes: fc.integer({ min: 20, max: 900 })
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), settings, (steps, options) => {
+        const { account, offer, queue, take } = made(options)
+        let list: ReadonlyArray<readonly [id: number, bytes: number]> = []
+        let next = 0
+        let lost = 0
+        for (const one of steps) {
+          if ("offer" in one) {
+            offer(one.offer, one.bytes)
+            for (let i = 0; i < one.offer; i++) {
+              const bytes = list.reduce((sum, [, bytes]) => sum + bytes, one.bytes)
+              if (list.length < options.capacity && bytes <= options.capacityBytes) list = [...list, [next, one.bytes]]
+              else lost++
+              next++
+            }
+          } else {
+            assert.deepStrictEqual(
+              take(one.take),
+              list.slice(0, one.take).map(([id]) => id)
+            )
+            list = list.slice(one.take)
           }
-        } else {
-          assert.deepStrictEqual(take(one.take), list.slice(0, one.take).map(([id]) => id))
-          list = list.slice(one.take)
+          assert.strictEqual(queue.weight(), list.length)
+          assert.strictEqual(queue.tail() - queue.head(), list.length)
+          assert.strictEqual((account.dropped.get("queue_full") ?? 0) + (account.dropped.get("queue_bytes") ?? 0), lost)
+          assert.strictEqual(account.recorded, next)
         }
-        assert.strictEqual(queue.weight(), list.length)
-        assert.strictEqual(queue.tail() - queue.head(), list.length)
-        assert.strictEqual((account.dropped.get("queue_full") ?? 0) + (account.dropped.get("queue_bytes") ?? 0), lost)
-        assert.strictEqual(account.recorded, next)
-      }
-    }))
+      })
+    )
   })
 
   it("gives nothing while it is empty, and holds no more for having been asked", () => {

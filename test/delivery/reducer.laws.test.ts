@@ -4,7 +4,10 @@ import * as Retry from "../../src/delivery/retry.js"
 import type { Config, Outcome } from "../../src/delivery/state.js"
 import { check, defaults, heal, loseAnswer, rules, World } from "./world.js"
 
-const fails = (_tag: Exclude<Outcome["_tag"], "Written">, more: { ambiguous?: boolean; retryAfterMillis?: number } = {}): Outcome => ({
+const fails = (
+  _tag: Exclude<Outcome["_tag"], "Written">,
+  more: { ambiguous?: boolean; retryAfterMillis?: number } = {}
+): Outcome => ({
   _tag,
   reason: "no",
   ambiguous: false,
@@ -15,7 +18,9 @@ const none = (): boolean => false
 
 /** A world with `n` points in one batch that is being written. */
 const writing = (n: number, config: Partial<Config> = {}, encode?: World["rules"]["encode"]): World => {
-  const world = new World(rules({ batchSize: n, triggerSize: n, ...config }, { capacity: n, ...(encode && { encode }) }))
+  const world = new World(
+    rules({ batchSize: n, triggerSize: n, ...config }, { capacity: n, ...(encode && { encode }) })
+  )
   for (let i = 0; i < n; i++) world.point()
   return world
 }
@@ -34,48 +39,61 @@ const serve = (world: World, answer: (world: World) => void): void => {
 const delivered = (world: World): ReadonlyArray<number> => world.delivered.flatMap(({ ids }) => ids)
 
 describe("isolating what a backend refuses", () => {
-  const batches = fc.integer({ min: 1, max: 64 }).chain((n) =>
-    fc.record({ n: fc.constant(n), bad: fc.uniqueArray(fc.nat(n - 1), { maxLength: 5 }) })
-  )
+  const batches = fc
+    .integer({ min: 1, max: 64 })
+    .chain((n) => fc.record({ n: fc.constant(n), bad: fc.uniqueArray(fc.nat(n - 1), { maxLength: 5 }) }))
 
   it("delivers exactly the good ones, drops exactly the bad ones, within 2|X|log2(n)+1 writes", () => {
-    fc.assert(fc.property(batches, fc.constantFrom("Rejected" as const, "Defect" as const), ({ bad, n }, tag) => {
-      const world = writing(n)
-      serve(world, (world) => {
-        const isBad = world.open[0]!.items.some(({ ids }) => bad.includes(ids[0]!))
-        if (isBad) world.answer(fails(tag), none)
-        else world.ok()
-      })
-      assert.deepStrictEqual(delivered(world), Array.from({ length: n }, (_, id) => id).filter((id) => !bad.includes(id)))
-      assert.strictEqual(world.droppedFor("rejected"), bad.length)
-      assert.isAtMost(world.requests, 2 * bad.length * Math.ceil(Math.log2(n)) + 1)
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(batches, fc.constantFrom("Rejected" as const, "Defect" as const), ({ bad, n }, tag) => {
+        const world = writing(n)
+        serve(world, (world) => {
+          const isBad = world.open[0]!.items.some(({ ids }) => bad.includes(ids[0]!))
+          if (isBad) world.answer(fails(tag), none)
+          else world.ok()
+        })
+        assert.deepStrictEqual(
+          delivered(world),
+          Array.from({ length: n }, (_, id) => id).filter((id) => !bad.includes(id))
+        )
+        assert.strictEqual(world.droppedFor("rejected"), bad.length)
+        assert.isAtMost(world.requests, 2 * bad.length * Math.ceil(Math.log2(n)) + 1)
+      }),
+      { numRuns: 200 }
+    )
   })
 
   it("finds by halves what makes the encoder throw, without writing it", () => {
-    fc.assert(fc.property(batches, ({ bad, n }) => {
-      const world = writing(n, {}, ({ items }) =>
-        items.some(({ ids }) => bad.includes(ids[0]!)) ? "throws" : { taken: items.length, refused: [] })
-      serve(world, (world) => world.ok())
-      assert.strictEqual(delivered(world).length, n - bad.length)
-      assert.strictEqual(world.droppedFor("rejected"), bad.length)
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(batches, ({ bad, n }) => {
+        const world = writing(n, {}, ({ items }) =>
+          items.some(({ ids }) => bad.includes(ids[0]!)) ? "throws" : { taken: items.length, refused: [] }
+        )
+        serve(world, (world) => world.ok())
+        assert.strictEqual(delivered(world).length, n - bad.length)
+        assert.strictEqual(world.droppedFor("rejected"), bad.length)
+      }),
+      { numRuns: 200 }
+    )
   })
 
   it("halves what is too large: everything that fits alone is delivered, the others are dropped as too_large", () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 40 })
-    fc.assert(fc.property(sizes, fc.integer({ min: 1, max: 30 }), (sizes, limit) => {
-      const world = writing(sizes.length)
-      const size = (id: number): number => sizes[id]!
-      serve(world, (world) => {
-        const total = world.open[0]!.items.reduce((sum, { ids }) => sum + size(ids[0]!), 0)
-        if (total > limit) world.answer(fails("TooLarge"), none)
-        else world.ok()
-      })
-      const fits = sizes.flatMap((size, id) => (size <= limit ? [id] : []))
-      assert.deepStrictEqual(delivered(world), fits)
-      assert.strictEqual(world.droppedFor("too_large"), sizes.length - fits.length)
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 1, max: 30 }), (sizes, limit) => {
+        const world = writing(sizes.length)
+        const size = (id: number): number => sizes[id]!
+        serve(world, (world) => {
+          const total = world.open[0]!.items.reduce((sum, { ids }) => sum + size(ids[0]!), 0)
+          if (total > limit) world.answer(fails("TooLarge"), none)
+          else world.ok()
+        })
+        const fits = sizes.flatMap((size, id) => (size <= limit ? [id] : []))
+        assert.deepStrictEqual(delivered(world), fits)
+        assert.strictEqual(world.droppedFor("too_large"), sizes.length - fits.length)
+      }),
+      { numRuns: 200 }
+    )
   })
 
   it("never merges windows that were rejected back into their series", () => {
@@ -84,7 +102,10 @@ describe("isolating what a backend refuses", () => {
     world.record("b")
     world.post({ _tag: "Tick" })
     world.answer(fails("Rejected"), none)
-    assert.deepStrictEqual(world.open[0]!.items.map(({ series }) => series), ["a"])
+    assert.deepStrictEqual(
+      world.open[0]!.items.map(({ series }) => series),
+      ["a"]
+    )
     world.answer(fails("Rejected"), none)
     world.ok()
     check(world)
@@ -115,13 +136,23 @@ describe("isolating what a backend refuses", () => {
 
 describe("waiting between tries", () => {
   it("is full jitter: from nothing to twice the last bound, at most the longest", () => {
-    const config = fc.record({ retryInitial: fc.integer({ min: 1, max: 5000 }), retryMax: fc.integer({ min: 1, max: 60_000 }) })
-    fc.assert(fc.property(config, fc.nat(2000), fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (given, n, random) => {
-      const wait = Retry.backoff({ ...defaults, ...given, jitter: "full" }, n, random)
-      const bound = Math.min(given.retryMax, given.retryInitial * 2 ** Math.min(n, 40))
-      assert.isAtLeast(wait, 0)
-      assert.approximately(wait, bound * random, 1e-6)
-    }))
+    const config = fc.record({
+      retryInitial: fc.integer({ min: 1, max: 5000 }),
+      retryMax: fc.integer({ min: 1, max: 60_000 })
+    })
+    fc.assert(
+      fc.property(
+        config,
+        fc.nat(2000),
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        (given, n, random) => {
+          const wait = Retry.backoff({ ...defaults, ...given, jitter: "full" }, n, random)
+          const bound = Math.min(given.retryMax, given.retryInitial * 2 ** Math.min(n, 40))
+          assert.isAtLeast(wait, 0)
+          assert.approximately(wait, bound * random, 1e-6)
+        }
+      )
+    )
   })
 
   it("doubles with every failure and begins anew after a success", () => {
@@ -231,12 +262,21 @@ describe("the fate of a batch", () => {
     world.record("a")
     world.point()
     world.advance()
-    assert.deepStrictEqual(world.open[0]!.items.map(({ ids }) => ids), [[0]])
+    assert.deepStrictEqual(
+      world.open[0]!.items.map(({ ids }) => ids),
+      [[0]]
+    )
     world.ok()
-    assert.deepStrictEqual(world.open[0]!.items.map(({ ids }) => ids), [[1, 2]])
+    assert.deepStrictEqual(
+      world.open[0]!.items.map(({ ids }) => ids),
+      [[1, 2]]
+    )
     world.ok()
     world.post({ _tag: "Tick" })
-    assert.deepStrictEqual(world.open[0]!.items.map(({ ids }) => ids), [[3]])
+    assert.deepStrictEqual(
+      world.open[0]!.items.map(({ ids }) => ids),
+      [[3]]
+    )
     heal(world)
     assert.strictEqual(world.retried, 2)
   })
@@ -272,22 +312,32 @@ describe("the fate of a batch", () => {
 
   it("in part: what was stored is never written again, what was refused neither, the rest is, in order", () => {
     const verdicts = fc.array(fc.constantFrom("stored", "kept", "rejected"), { minLength: 1, maxLength: 20 })
-    fc.assert(fc.property(verdicts, (verdicts) => {
-      const world = writing(verdicts.length)
-      world.backendReorders = true
-      const indices = (wanted: string) => verdicts.flatMap((verdict, index) => (verdict === wanted ? [index] : []))
-      const outcome: Outcome = { _tag: "Written", keep: indices("kept"), rejected: indices("rejected"), reason: "bad" }
-      world.answer(outcome, (_, index) => verdicts[index] === "stored")
-      check(world)
-      assert.deepStrictEqual(delivered(world), indices("stored"))
-      serve(world, (world) => {
-        assert.deepStrictEqual(world.open[0]!.items.map(({ ids }) => ids[0]), indices("kept"))
-        assert.isTrue(world.requests === 2)
-        world.ok()
+    fc.assert(
+      fc.property(verdicts, (verdicts) => {
+        const world = writing(verdicts.length)
+        world.backendReorders = true
+        const indices = (wanted: string) => verdicts.flatMap((verdict, index) => (verdict === wanted ? [index] : []))
+        const outcome: Outcome = {
+          _tag: "Written",
+          keep: indices("kept"),
+          rejected: indices("rejected"),
+          reason: "bad"
+        }
+        world.answer(outcome, (_, index) => verdicts[index] === "stored")
+        check(world)
+        assert.deepStrictEqual(delivered(world), indices("stored"))
+        serve(world, (world) => {
+          assert.deepStrictEqual(
+            world.open[0]!.items.map(({ ids }) => ids[0]),
+            indices("kept")
+          )
+          assert.isTrue(world.requests === 2)
+          world.ok()
+        })
+        assert.strictEqual(world.droppedFor("rejected"), indices("rejected").length)
+        assert.strictEqual(world.weight(world.delivered), verdicts.length - indices("rejected").length)
       })
-      assert.strictEqual(world.droppedFor("rejected"), indices("rejected").length)
-      assert.strictEqual(world.weight(world.delivered), verdicts.length - indices("rejected").length)
-    }))
+    )
   })
 
   it("of which the backend keeps nothing: that is a failure, with a wait", () => {
@@ -355,10 +405,15 @@ describe("what is written when", () => {
   })
 
   it("what did not fit into a write by its bytes leads the next one, which is filled up", () => {
-    const world = new World(rules({ batchSize: 4, triggerSize: 8 }, {
-      capacity: 10,
-      encode: ({ items }) => ({ taken: Math.min(3, items.length), refused: [] })
-    }))
+    const world = new World(
+      rules(
+        { batchSize: 4, triggerSize: 8 },
+        {
+          capacity: 10,
+          encode: ({ items }) => ({ taken: Math.min(3, items.length), refused: [] })
+        }
+      )
+    )
     for (let i = 0; i < 8; i++) world.point()
     const sizes: Array<number> = []
     while (world.open.length > 0) {
@@ -371,41 +426,58 @@ describe("what is written when", () => {
   })
 
   it("what the encoder refuses is dropped for its reason, and a batch of nothing else is not written", () => {
-    const world = new World(rules({ batchSize: 2, triggerSize: 4 }, {
-      capacity: 10,
-      encode: ({ items }) => ({
-        taken: items.length,
-        refused: items.flatMap(({ ids }, index) =>
-          ids[0]! < 3 ? [{ index, drop: ids[0] === 0 ? "invalid" as const : "unsupported" as const, reason: "" }] : [])
-      })
-    }))
+    const world = new World(
+      rules(
+        { batchSize: 2, triggerSize: 4 },
+        {
+          capacity: 10,
+          encode: ({ items }) => ({
+            taken: items.length,
+            refused: items.flatMap(({ ids }, index) =>
+              ids[0]! < 3
+                ? [{ index, drop: ids[0] === 0 ? ("invalid" as const) : ("unsupported" as const), reason: "" }]
+                : []
+            )
+          })
+        }
+      )
+    )
     for (let i = 0; i < 4; i++) world.point()
-    assert.deepStrictEqual(world.open.map(({ items }) => items.map(({ ids }) => ids[0])), [[3]])
+    assert.deepStrictEqual(
+      world.open.map(({ items }) => items.map(({ ids }) => ids[0])),
+      [[3]]
+    )
     assert.strictEqual(world.droppedFor("invalid"), 1)
     assert.strictEqual(world.droppedFor("unsupported"), 2)
     check(world)
   })
 
   it("a rate limit holds over every second, and spreads the writes over it", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 50 }), (rateLimit, batchSize) => {
-      const world = new World(rules({ rateLimit, batchSize, triggerSize: 1 }, { capacity: 1000 }))
-      for (let i = 0; i < 3 * rateLimit; i++) world.point()
-      const writes: Array<{ readonly at: number; readonly n: number }> = []
-      while (world.buffered() > 0) {
-        if (world.open.length > 0) {
-          writes.push({ at: world.now, n: world.open[0]!.items.length })
-          world.ok()
-        } else world.advance()
-      }
-      const bucket = Math.max(1, rateLimit / 10)
-      for (const { at } of writes) {
-        const within = writes.filter((write) => write.at >= at && write.at < at + 1000)
-        assert.isAtMost(within.reduce((sum, { n }) => sum + n, 0), rateLimit + bucket + 1e-6)
-      }
-      assert.isAtMost(Math.max(...writes.map(({ n }) => n)), bucket)
-      // Neither slower than asked for.
-      assert.isAtMost(world.now, 3000 + 1e-3)
-    }), { numRuns: 50 })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 50 }), (rateLimit, batchSize) => {
+        const world = new World(rules({ rateLimit, batchSize, triggerSize: 1 }, { capacity: 1000 }))
+        for (let i = 0; i < 3 * rateLimit; i++) world.point()
+        const writes: Array<{ readonly at: number; readonly n: number }> = []
+        while (world.buffered() > 0) {
+          if (world.open.length > 0) {
+            writes.push({ at: world.now, n: world.open[0]!.items.length })
+            world.ok()
+          } else world.advance()
+        }
+        const bucket = Math.max(1, rateLimit / 10)
+        for (const { at } of writes) {
+          const within = writes.filter((write) => write.at >= at && write.at < at + 1000)
+          assert.isAtMost(
+            within.reduce((sum, { n }) => sum + n, 0),
+            rateLimit + bucket + 1e-6
+          )
+        }
+        assert.isAtMost(Math.max(...writes.map(({ n }) => n)), bucket)
+        // Neither slower than asked for.
+        assert.isAtMost(world.now, 3000 + 1e-3)
+      }),
+      { numRuns: 50 }
+    )
   })
 
   it("a flush ends though recording goes on and ticks come faster than writes", () => {

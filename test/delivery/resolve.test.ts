@@ -51,7 +51,10 @@ describe("delivery options", () => {
 
   it("are the caller's, then the sink's, then everybody's; triggerSize follows batchSize", () => {
     const merged = Effect.runSync(
-      resolve({ batchSize: 7, tags: { a: "1" } }, { ...defaults, shutdownTimeout: "1 second", tags: { a: "0", b: "2" } })
+      resolve(
+        { batchSize: 7, tags: { a: "1" } },
+        { ...defaults, shutdownTimeout: "1 second", tags: { a: "0", b: "2" } }
+      )
     )
     assert.strictEqual(merged.batchSize, 7)
     assert.strictEqual(merged.triggerSize, 7)

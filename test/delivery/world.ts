@@ -3,7 +3,16 @@
  * begin alike share what they did.
  */
 import { step, wakeAt } from "../../src/delivery/reducer.js"
-import { inFlight, initial, type Action, type Batch, type Config, type Happening, type Outcome, type State } from "../../src/delivery/state.js"
+import {
+  inFlight,
+  initial,
+  type Action,
+  type Batch,
+  type Config,
+  type Happening,
+  type Outcome,
+  type State
+} from "../../src/delivery/state.js"
 import type { DropReason } from "../../src/Ledger.js"
 
 export interface Thing {
@@ -41,7 +50,9 @@ export const defaults: Config = {
   idPrefix: "b"
 }
 
-type Encode = (batch: Batch<Thing>) => Pick<Happening<Thing> & { readonly _tag: "Encoded" }, "taken" | "refused"> | "throws"
+type Encode = (
+  batch: Batch<Thing>
+) => Pick<Happening<Thing> & { readonly _tag: "Encoded" }, "taken" | "refused"> | "throws"
 
 export interface Rules {
   readonly config: Config
@@ -137,7 +148,11 @@ export class World {
     this.recorded++
     const cell = this.cells.get(series) ?? { ids: [], start: this.now, list: "none", sealed: false }
     if (cell.list === "none") this.lists = { ...this.lists, dirty: [...this.lists.dirty, series] }
-    this.setCell(series, { ...cell, ids: [...cell.ids, this.nextId++], list: cell.list === "none" ? "dirty" : cell.list })
+    this.setCell(series, {
+      ...cell,
+      ids: [...cell.ids, this.nextId++],
+      list: cell.list === "none" ? "dirty" : cell.list
+    })
   }
 
   close(): void {
@@ -220,7 +235,12 @@ export class World {
       case "Reopen":
         for (const window of action.windows) {
           const cell = this.cells.get(window.series)!
-          this.setCell(window.series, { ids: [...window.ids, ...cell.ids], start: window.start, list: "due", sealed: false })
+          this.setCell(window.series, {
+            ids: [...window.ids, ...cell.ids],
+            start: window.start,
+            list: "due",
+            sealed: false
+          })
           const others = (names: ReadonlyArray<string>) => names.filter((name) => name !== window.series)
           this.lists = { dirty: others(this.lists.dirty), due: [window.series, ...others(this.lists.due)] }
         }
@@ -305,7 +325,10 @@ export const check = (world: World): void => {
   if (world.state.flying.length > config.concurrency) fail("more writes than concurrency")
   if (world.state.flying.some(({ batch }) => batch.items.length > config.batchSize)) fail("a batch that is too large")
   const batches = [...world.state.waiting, ...world.state.flying.map(({ batch }) => batch)]
-  const sealed = batches.flatMap(({ items }) => items).filter(({ _tag }) => _tag === "count").map(({ series }) => series)
+  const sealed = batches
+    .flatMap(({ items }) => items)
+    .filter(({ _tag }) => _tag === "count")
+    .map(({ series }) => series)
   if (new Set(sealed).size !== sealed.length) fail("two sealed windows of one series")
   for (const [series, cell] of world.cells) {
     if (cell.sealed !== sealed.includes(series)) fail("a sealed window that nobody has")
@@ -334,7 +357,8 @@ export const check = (world: World): void => {
         const others = windows.get(thing.series) ?? new Set()
         windows.set(thing.series, others.add(thing))
         for (const other of others) {
-          if (other !== thing && other.start < thing.end && thing.start < other.end) fail(`windows of ${batch.id} overlap`)
+          if (other !== thing && other.start < thing.end && thing.start < other.end)
+            fail(`windows of ${batch.id} overlap`)
         }
       }
     }

@@ -43,11 +43,18 @@ const vitest = (folder, tests) =>
     })
   })
 
+const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+
+/** However the formatter breaks its lines. */
 const apply = async (folder, { file, find, name, replace, tests }) => {
   const original = readFileSync(`${folder}${file}`, "utf8")
-  const places = original.split(find).length - 1
+  const place = new RegExp(find.trim().split(/\s+/).map(escape).join("\\s+"), "g")
+  const places = Array.from(original.matchAll(place)).length
   if (places !== 1) return { name, error: `its place is found ${places} times in ${file}` }
-  writeFileSync(`${folder}${file}`, original.replace(find, () => replace))
+  writeFileSync(
+    `${folder}${file}`,
+    original.replace(place, () => replace)
+  )
   const { output, verdict } = await vitest(folder, tests)
   writeFileSync(`${folder}${file}`, original)
   if (verdict === "passed") return { name, error: `it survives ${tests.join(", ")}` }
