@@ -22,7 +22,7 @@ import type { Duration, Layer, Scope } from "effect"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
 import { line } from "./console/lines.js"
-import { asStream, asWritable, type Output, sizeOf, write } from "./console/output.js"
+import { asStream, asWritable, type Environment, isColored, type Output, sizeOf, write } from "./console/output.js"
 import * as Screen from "./console/screen.js"
 import * as State from "./console/state.js"
 import { render } from "./console/table.js"
@@ -54,8 +54,6 @@ export interface Options extends Sink.DeliveryOptions {
   readonly maxPoints?: number | undefined
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 interface Process {
   readonly stdout?: Output | undefined
   readonly stderr?: Output | undefined
@@ -66,14 +64,6 @@ interface Process {
 const currentProcess = (): Process => {
   const { process } = globalThis as { readonly process?: Process | undefined }
   return process ?? {}
-}
-
-/** As Node itself decides: `FORCE_COLOR` over `NO_COLOR` over what the output is. */
-export const isColored = (environment: Environment, isTerminal: boolean): boolean => {
-  const forced = environment["FORCE_COLOR"]
-  if (forced !== undefined) return forced !== "0" && forced !== "false"
-  const refused = environment["NO_COLOR"]
-  return (refused === undefined || refused === "") && isTerminal
 }
 
 /** `console.log` ends each text with a line break of its own. */

@@ -22,6 +22,16 @@ export const sizeOf = (output: Output): { readonly columns: number; readonly row
   rows: output.rows !== undefined && output.rows > 0 ? output.rows : 24
 })
 
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** As Node itself decides: `FORCE_COLOR` over `NO_COLOR` over what the output is. */
+export const isColored = (environment: Environment, isTerminal: boolean): boolean => {
+  const forced = environment["FORCE_COLOR"]
+  if (forced !== undefined) return forced !== "0" && forced !== "false"
+  const refused = environment["NO_COLOR"]
+  return (refused === undefined || refused === "") && isTerminal
+}
+
 /** The parts of a Node stream that matter here. */
 interface Stream {
   readonly on: (event: string, listener: () => void) => unknown
