@@ -17,7 +17,15 @@ export default defineConfig({
     pool: "forks",
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts", "examples/**/*.test.ts"], exclude: apart, testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: apart,
+          testTimeout: 60_000
+        }
+      },
       {
         extends: true,
         test: { name: "servers", include: ["test/servers/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 }

@@ -63,7 +63,9 @@ describe("the rules of style", () => {
 
   it("forbids a promise that nobody waits for, which takes types to see", async () => {
     const typed = new ESLint({ cwd: root })
-    const [result] = await typed.lintText("Promise.resolve(1)\nexport {}\n", { filePath: `${root}/test/types/Measurement.tst.ts` })
+    const [result] = await typed.lintText("Promise.resolve(1)\nexport {}\n", {
+      filePath: `${root}/test/types/Measurement.tst.ts`
+    })
     assert.deepStrictEqual(
       result?.messages.map((message) => message.ruleId),
       ["@typescript-eslint/no-floating-promises"]
