@@ -81,7 +81,8 @@ export const make = (output: Output, others: ReadonlyArray<Output>): Screen => {
     const wait = lastRedraw + redrawMillis - Date.now()
     timer = setTimeout(redraw, Math.max(0, wait))
     // Only to show something: it must not keep a process alive.
-    if (typeof timer === "object" && "unref" in timer) timer.unref()
+    const handle: object | number = timer
+    if (typeof handle === "object" && "unref" in handle && typeof handle.unref === "function") handle.unref()
   }
 
   const foreign = (chunk: unknown): void => {
