@@ -5,14 +5,14 @@ import { Metrics, Sink } from "effect-metrics"
 /** One JSON line a measurement; `write` may fail with `Sink.Unavailable` and the like, and the lane does the rest. */
 const JsonLines = (options: Sink.DeliveryOptions = {}) =>
   Sink.layer({
-    name: "json-lines",
+    ...options,
+    name: options.name ?? "json-lines",
     make: Effect.succeed({
       write: ({ measurements }: Sink.Batch) =>
         Effect.forEach(measurements, (measurement) => Effect.sync(() => console.log(toJson(measurement))), {
           discard: true
         })
-    }),
-    ...options
+    })
   })
 
 const toJson = (measurement: Sink.Measurement): string => {
