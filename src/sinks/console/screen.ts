@@ -81,8 +81,9 @@ export const make = (output: Output, others: ReadonlyArray<Output>): Screen => {
     const wait = lastRedraw + redrawMillis - Date.now()
     timer = setTimeout(redraw, Math.max(0, wait))
     // Only to show something: it must not keep a process alive.
-    const handle: object | number = timer
-    if (typeof handle === "object" && "unref" in handle && typeof handle.unref === "function") handle.unref()
+    const handle: unknown = timer
+    if (typeof handle !== "object" || handle === null || !("unref" in handle)) return
+    if (typeof handle.unref === "function") handle.unref()
   }
 
   const foreign = (chunk: unknown): void => {
