@@ -207,13 +207,10 @@ const encoded = <I extends Item>(
   if (flight === undefined) return before
   const { batch } = flight
   const taken = event.taken >= 1 ? Math.min(Math.floor(event.taken), batch.items.length) : batch.items.length
-  const refused = new Map(event.refused.map((one) => [one.index, one]))
-  const items: Array<I> = []
-  for (let i = 0; i < taken; i++) {
-    const refusal = refused.get(i)
-    if (refusal === undefined) items.push(batch.items[i]!)
-    else drop(out, [batch.items[i]!], refusal.drop)
-  }
+  const covered = taken === batch.items.length ? batch.items : batch.items.slice(0, taken)
+  const refused = new Map(event.refused.map((one) => [one.index, one.drop]))
+  const items = refused.size === 0 ? covered : covered.filter((_, index) => !refused.has(index))
+  for (const [index, reason] of refused) drop(out, covered.slice(index, index + 1), reason)
   let state = countRefused(before, taken - items.length, event.refused[0]?.reason ?? "", out)
   if (taken < batch.items.length) {
     state = enqueue(config, state, { ...batch, at: batch.at + taken, items: batch.items.slice(taken) })
@@ -269,20 +266,24 @@ const written = <I extends Item>(
 ): State<I> => {
   const { batch, bytes } = flight
   const bad = new Set(outcome.rejected)
-  const kept = new Set(outcome.keep)
-  const rejected = batch.items.filter((_, index) => bad.has(index))
-  const again = batch.items.filter((_, index) => kept.has(index) && !bad.has(index))
+  const kept = new Set(outcome.keep.filter((index) => !bad.has(index)))
+  const rejected = at(batch.items, bad)
+  const again = at(batch.items, kept)
   if (again.length > 0 && again.length === batch.items.length) {
     const refusal = { _tag: "Unavailable", reason: "the backend kept nothing", ambiguous: false } as const
     return keep(config, failing(config, before, flight, refusal, moment, out), batch, again, out)
   }
-  const delivered = batch.items.filter((_, index) => !kept.has(index) && !bad.has(index))
+  const whole = bad.size + kept.size === 0
+  const delivered = whole ? batch.items : batch.items.filter((_, index) => !kept.has(index) && !bad.has(index))
   if (delivered.length > 0) out.push({ _tag: "Delivered", items: delivered })
   out.push({ _tag: "Sent", measurements: delivered.length, bytes })
   drop(out, rejected, "rejected")
   const state = countRefused(recovered(before, moment, out), rejected.length, outcome.reason, out)
   return keep(config, { ...state, rejections: delivered.length > 0 ? 0 : state.rejections }, batch, again, out)
 }
+
+const at = <I>(items: ReadonlyArray<I>, indices: ReadonlySet<number>): ReadonlyArray<I> =>
+  indices.size === 0 ? [] : items.filter((_, index) => indices.has(index))
 
 /** These were not stored. Windows merge back and points stay first in line, unless an earlier write may have stored them. */
 const keep = <I extends Item>(

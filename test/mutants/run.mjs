@@ -4,7 +4,7 @@
  * their name.
  */
 import { spawn } from "node:child_process"
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { mutants } from "./mutants.mjs"
 
@@ -12,10 +12,10 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
 const workers = 2
 const timeoutMillis = 60_000
 
-const copy = (number) => {
-  const folder = `${root}.cache/mutants/${number}/`
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+/** A folder of its own, so that two runs at once do not change each other's code. */
+const copy = () => {
+  mkdirSync(`${root}.cache/mutants`, { recursive: true })
+  const folder = `${mkdtempSync(`${root}.cache/mutants/run-`)}/`
   for (const name of ["src", "test/delivery", "test/recording", "vitest.config.ts", "tsconfig.json", "package.json"]) {
     cpSync(`${root}${name}`, `${folder}${name}`, { recursive: true })
   }
@@ -61,7 +61,8 @@ const apply = async (folder, { file, find, name, replace, tests }) => {
   return verdict === "broken" ? { name, error: `no test ran:\n${output}` } : { name, verdict }
 }
 
-const folders = Array.from({ length: workers }, (_, number) => copy(number))
+const folders = Array.from({ length: workers }, copy)
+process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
 const word = process.argv[2]
 const chosen = word === undefined ? mutants : mutants.filter(({ name }) => name.includes(word))
 const tests = Array.from(new Set(chosen.flatMap((mutant) => mutant.tests))).filter((one) => one.startsWith("test/"))
