@@ -347,6 +347,7 @@ export class Lane implements Target, Series.Owner {
     if (this.noticed.has(key)) return
     this.noticed.add(key)
     this.notices.push({ level, message: message() })
+    this.onNotice()
   }
 
   /** At most one per reason and name, and a hundred in all. */
