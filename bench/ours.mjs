@@ -1,6 +1,6 @@
 // @ts-check
 /** What the rows share of this library: runtimes with lanes whose sink takes everything and does nothing. */
-import { Effect, Layer, ManagedRuntime, Schedule } from "effect"
+import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Schedule } from "effect"
 import { Sink } from "../dist/index.js"
 
 /** Lanes that flush only when told to, so that no round pays for another's windows. */
@@ -9,6 +9,10 @@ export const quiet = {
   maxSeries: 2_000_000,
   hostTag: /** @type {const} */ ("none")
 }
+
+/** Its warnings are about what is wanted here: tags that do not tell processes apart, a backend that does not answer. */
+export const silently = (/** @type {Layer.Layer<any, any>} */ layer) =>
+  Layer.provide(layer, Logger.minimumLogLevel(LogLevel.None))
 
 /** @param {string} name @param {object} [options] */
 export const nullSink = (name, options = {}) =>

@@ -47,9 +47,8 @@ const environment = {
   )
 }
 
-/** @type {Array<import("./report.mjs").Measured>} */
-const measured = []
-for (const name of names) {
+/** @param {string} name @returns {Promise<import("./report.mjs").Measured | undefined>} */
+const measure = async (name) => {
   const load = loadavg()[0] ?? NaN
   const child = fork(join(here, "row.mjs"), [name, isQuick ? "quick" : "full"], { execArgv: ["--expose-gc"] })
   /** @type {import("./report.mjs").Measured | undefined} */
@@ -61,12 +60,24 @@ for (const name of names) {
   if (row === undefined) {
     console.error(`${name} ended with ${code}`)
     process.exitCode = 1
-    continue
+    return undefined
   }
   row.when = { at: new Date().toISOString(), load }
-  measured.push(row)
   console.log(`\n${row.name}: ${row.title}\n\n${rowTable(row)}`)
+  return row
 }
+
+/** @type {Array<import("./report.mjs").Measured>} */
+const measured = []
+const waiting = [...names]
+const work = async () => {
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    const row = await measure(name)
+    if (row !== undefined) measured.push(row)
+  }
+}
+// What is measured is measured alone.
+await Promise.all(Array.from({ length: isQuick ? cpus().length : 1 }, work))
 
 console.log(`\n${goalTable(measured)}\n`)
 if (isQuick) console.log("--quick: too short to be believed, nothing written")

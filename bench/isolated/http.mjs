@@ -7,6 +7,7 @@ import { Agent, request } from "node:http"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { InfluxDb, Metrics } from "../../dist/index.js"
 import { tagKeys, tagSets, tagValues } from "../rows/inputs.mjs"
+import { silently } from "../ours.mjs"
 import { report } from "./meters.mjs"
 
 const [, , subject, amount, port] = process.argv
@@ -58,16 +59,20 @@ const options = {
   concurrency: inFlight,
   schedule: Schedule.spaced("1 hour"),
   hostTag: /** @type {const} */ ("none"),
-  compression: /** @type {const} */ ("none")
+  gzip: Infinity
 }
 const overFetch = () => InfluxDb.layerFetch(options)
-const overNode = () => InfluxDb.layer(options).pipe(Layer.provide(NodeHttpClient.layer))
+/** Its own agent closes every connection. */
+const keepAlive = NodeHttpClient.layerWithoutAgent.pipe(
+  Layer.provide(NodeHttpClient.makeAgentLayer({ keepAlive: true }))
+)
+const overNode = () => InfluxDb.layer(options).pipe(Layer.provide(keepAlive))
 
-/** Fills half the queue, then waits until it is written. */
-const perFlush = 50_000
+/** As many as the others have in flight; then waits until they are written. */
+const perFlush = 10_000
 
 const handles = async (/** @type {Layer.Layer<any>} */ layer) => {
-  const runtime = ManagedRuntime.make(layer)
+  const runtime = ManagedRuntime.make(silently(layer))
   const requests = Metrics.distribution("requests", { tagKeys, aggregate: false })
   const bound = await runtime.runPromise(Effect.forEach(tagSets, (tags) => Metrics.bind(requests, tags)))
   for (let i = 0; i < points;) {
@@ -78,7 +83,7 @@ const handles = async (/** @type {Layer.Layer<any>} */ layer) => {
 }
 
 const emits = async (/** @type {Layer.Layer<any>} */ layer) => {
-  const runtime = ManagedRuntime.make(layer)
+  const runtime = ManagedRuntime.make(silently(layer))
   await runtime.runPromise(
     Effect.gen(function* () {
       for (let i = 0; i < points;) {

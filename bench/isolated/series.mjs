@@ -6,7 +6,7 @@ import { PerformanceObserver } from "node:perf_hooks"
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises"
 import { Counter, Registry } from "prom-client"
 import { InfluxDb, Metrics } from "../../dist/index.js"
-import { nullSink, quiet } from "../ours.mjs"
+import { nullSink, quiet, silently } from "../ours.mjs"
 import { report, settledBytes, watchTurns } from "./meters.mjs"
 
 const [, , subject, amount, repeats, port] = process.argv
@@ -49,7 +49,7 @@ const raw = () => {
 
 /** @param {import("effect").Layer.Layer<any>} layer @returns {Promise<Store>} */
 const ours = async (layer) => {
-  const runtime = ManagedRuntime.make(layer)
+  const runtime = ManagedRuntime.make(silently(layer))
   const hub = await runtime.runPromise(Metrics.Metrics)
   const region = hub.region([])
   const requests = Metrics.counter("requests", { tagKeys: ["method", "route", "status"] })

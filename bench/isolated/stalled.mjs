@@ -6,6 +6,7 @@ import { StatsD } from "hot-shots"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { InfluxDb, Ledger, Metrics } from "../../dist/index.js"
 import { tagKeys, tagSets, tagValues } from "../rows/inputs.mjs"
+import { silently } from "../ours.mjs"
 import { liveBytes, report, slope } from "./meters.mjs"
 
 const [, , subject, rateText, secondsText, port] = process.argv
@@ -24,7 +25,9 @@ const url = `http://127.0.0.1:${port}`
 /** @returns {Promise<Client>} */
 const ours = async () => {
   const runtime = ManagedRuntime.make(
-    InfluxDb.layerFetch({ url, database: "bench", hostTag: "none", schedule: undefined, shutdownTimeout: "1 second" })
+    silently(
+      InfluxDb.layerFetch({ url, database: "bench", hostTag: "none", schedule: undefined, shutdownTimeout: "1 second" })
+    )
   )
   const requests = Metrics.distribution("requests", { tagKeys, aggregate: false })
   const bound = await runtime.runPromise(Effect.forEach(tagSets, (tags) => Metrics.bind(requests, tags)))

@@ -30,7 +30,7 @@ export const stalled = {
     const results = []
     for (const { id, kind, mode, name } of subjects) {
       const server = await startServer(mode)
-      const run = await measured("stalled.mjs", [id, 50_000, isQuick ? 4 : 20, server.port])
+      const run = await measured("stalled.mjs", [id, 50_000, isQuick ? 1 : 20, server.port])
       const seen = await server.seen()
       await server.close()
       const growth = run.slope * 1024
