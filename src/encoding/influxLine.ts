@@ -10,7 +10,7 @@ import type { Distribution, FieldValue, Measurement, Point, Series } from "../re
 import { Int, UInt } from "../recording/measurement.js"
 import * as Bytes from "./bytes.js"
 import type { Fault } from "./influxNames.js"
-import { escaper, invalid, keyFault, maxKeyBytes, measurementFault, tagValueFault } from "./influxNames.js"
+import { invalid, maxKeyBytes, namesOf } from "./influxNames.js"
 
 /** `"none"` leaves the time to the server. */
 export type Precision = "ns" | "us" | "ms" | "s" | "none"
@@ -220,7 +220,7 @@ const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean 
 const output = new Output()
 
 export const make = ({ precision, quantiles, uint, version }: Dialect): Encode => {
-  const escape = escaper(version)
+  const wire = namesOf(version)
   const maxString = version === 3 ? maxString3 : Infinity
   const keys = new Map<string, Uint8Array>()
   const shapes: Array<Shape> = []
@@ -238,9 +238,9 @@ export const make = ({ precision, quantiles, uint, version }: Dialect): Encode =
   const makeShape = (names: ReadonlyArray<string>): Shape => {
     const order = names.map((_, i) => i).sort((a, b) => (names[a]! < names[b]! ? -1 : 1))
     let fault = names.length === 0 ? noFields : undefined
-    for (const name of names) fault ??= invalid(keyFault("field key", name))
+    for (const name of names) fault ??= invalid(wire.fieldKeyFault(name))
     const written =
-      fault === undefined ? order.map((at, i) => keyOf(`${i === 0 ? "" : ","}${escape.key(names[at]!)}=`)) : []
+      fault === undefined ? order.map((at, i) => keyOf(`${i === 0 ? "" : ","}${wire.escapeKey(names[at]!)}=`)) : []
     let longest = 0
     let bytes = 0
     for (const key of written) {
@@ -277,12 +277,12 @@ export const make = ({ precision, quantiles, uint, version }: Dialect): Encode =
   }
 
   const keep = (series: Series, isSingle: boolean): Kept => {
-    let head = escape.measurement(series.name)
-    let reason = measurementFault(series.name)
+    let head = wire.escapeMeasurement(series.name)
+    let reason = wire.measurementFault(series.name)
     for (const [key, value] of series.tags) {
       if (key === "" || value === "") continue
-      reason ??= keyFault("tag key", key) ?? tagValueFault(key, value)
-      head += `,${escape.key(key)}=${escape.key(value)}`
+      reason ??= wire.tagKeyFault(key) ?? wire.tagValueFault(key, value)
+      head += `,${wire.escapeKey(key)}=${wire.escapeKey(value)}`
     }
     const bytes = Bytes.encodeKept(reason === undefined ? `${head} ${isSingle ? "value=" : ""}` : "")
     if (bytes.length > maxKeyBytes) reason = `its name and tags take more than ${maxKeyBytes} bytes`

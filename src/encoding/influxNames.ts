@@ -27,30 +27,38 @@ const wordFault = (what: string, word: string): string | undefined => {
 // Servers drop such fields or mistake them for their own columns.
 const reserved = new Set(["time", "_measurement", "_field"])
 
-/** A tag key or field key. */
-export const keyFault = (what: string, key: string): string | undefined =>
+const keyFault = (what: string, key: string): string | undefined =>
   wordFault(what, key) ?? (reserved.has(key) ? `its ${what} ${quote(key)} is reserved` : undefined)
-
-export const tagValueFault = (key: string, value: string): string | undefined =>
-  wordFault(`value of the tag ${quote(key)}`, value)
-
-/** A leading `#` makes the line a comment, which a server skips without a word; a leading `_` is the servers' own. */
-export const measurementFault = (name: string): string | undefined =>
-  wordFault("name", name) ??
-  (name.startsWith("#") || name.startsWith("_") ? `its name ${quote(name)} starts with # or _` : undefined)
 
 export const invalid = (reason: string | undefined): Fault | undefined =>
   reason === undefined ? undefined : { drop: "invalid", reason }
 
 /**
- * How names are escaped. Servers 1 and 2 take a backslash for itself unless it stands before what it can escape, and have no way
- * to escape it; a server 3 reads two as one.
+ * How names are escaped and which are refused. Servers 1 and 2 take a backslash for itself unless it stands before what it can
+ * escape, and cannot escape it. Before an escaped character they disagree with themselves: the same backslash is lost, splits
+ * the word, or makes them miss the end of the line, which takes the next lines with it. A server 3 reads two as one.
  */
-export const escaper = (version: 1 | 2 | 3) => {
+export const namesOf = (version: 1 | 2 | 3) => {
   const inMeasurement = version === 3 ? /[\\, ]/g : /[, ]/g
   const inKey = version === 3 ? /[\\,= ]/g : /[,= ]/g
+  const unreadable = (what: string, word: string, backslash: RegExp): string | undefined =>
+    version !== 3 && backslash.test(word)
+      ? `its ${what} ${quote(word)} has a backslash where InfluxDB 1 and 2 cannot read it`
+      : undefined
   return {
-    measurement: (text: string): string => text.replace(inMeasurement, "\\$&"),
-    key: (text: string): string => text.replace(inKey, "\\$&")
+    escapeMeasurement: (text: string): string => text.replace(inMeasurement, "\\$&"),
+    escapeKey: (text: string): string => text.replace(inKey, "\\$&"),
+    /** A leading `#` makes the line a comment, which a server skips without a word; a leading `_` is the servers' own. */
+    measurementFault: (name: string): string | undefined =>
+      wordFault("name", name) ??
+      (name.startsWith("#") || name.startsWith("_") ? `its name ${quote(name)} starts with # or _` : undefined) ??
+      unreadable("name", name, /\\[,= "]/),
+    fieldKeyFault: (key: string): string | undefined =>
+      keyFault("field key", key) ?? unreadable("field key", key, /\\[,= "]/),
+    tagKeyFault: (key: string): string | undefined => keyFault("tag key", key) ?? unreadable("tag key", key, /\\[,= ]/),
+    tagValueFault: (key: string, value: string): string | undefined => {
+      const what = `value of the tag ${quote(key)}`
+      return wordFault(what, value) ?? unreadable(what, value, /\\[,= ]/)
+    }
   }
 }

@@ -314,6 +314,24 @@ describe("line protocol", () => {
       }
     })
 
+    it("refuses backslashes that InfluxDB 1 and 2 lose or choke on, which 3 can read", () => {
+      const bad: Array<Point> = []
+      for (const word of ["a\\,b", "a\\=b", "a\\ b", 'a\\"b']) {
+        bad.push(pointOf(seriesOf(word), [["f", 1]]), pointOf(seriesOf("m"), [[word, 1]]))
+        if (word.includes('"')) continue
+        bad.push(pointOf(seriesOf("m", [[word, "v"]]), [["f", 1]]), pointOf(seriesOf("m", [["k", word]]), [["f", 1]]))
+      }
+      for (const point of bad) {
+        assert.match(refusalOf(point, { version: 2 }).reason, /has a backslash/)
+        point.series.encoded = undefined
+        assert.lengthOf(encode([point], { version: 3 }).refused, 0)
+      }
+      assert.strictEqual(
+        lineOf(pointOf(seriesOf("a\\b", [["c\\d", 'e\\f\\"\\\\g']]), [["h\\i", 1]]), { precision: "none" }),
+        'a\\b,c\\d=e\\f\\"\\\\g h\\i=1'
+      )
+    })
+
     it("refuses empty names, comments, and what the servers keep for themselves", () => {
       for (const name of ["", "#m", "_internal"])
         assert.strictEqual(refusalOf(pointOf(seriesOf(name), [["f", 1]])).drop, "invalid")

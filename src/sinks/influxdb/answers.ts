@@ -5,7 +5,7 @@
  * |---|---|---|---|
  * | 204 | | delivered | yes |
  * | other 2xx | empty, or JSON without an error | delivered | yes |
- * | other 2xx | anything else: a captive portal, a proxy's page | Misconfigured | no |
+ * | other 2xx | an error (of a statement), or anything else: a captive portal, a proxy's page | Misconfigured | no |
  * | 3xx | redirects are not followed, as credentials would go along | Misconfigured | no |
  * | 400 | version 3: names the bad lines | those rejected, the rest delivered, or to be written again if it took none | |
  * | 400, 422 | `dropped=` all of them (beyond retention, type conflict, series limits) | all rejected | no |
@@ -59,8 +59,7 @@ export const judge = (answer: Answer, { lines, nowMillis, sink }: Asked): Verdic
 
   if (status >= 200 && status < 300) {
     if (status === 204 || isPlainSuccess(answer.body)) return { _tag: "Written", result: {} }
-    const reason = `${status} with a body that is not InfluxDB's: ${words}`
-    return failed(new Misconfigured({ sink, reason }))
+    return failed(new Misconfigured({ sink, reason: `${status} with an error or from something else: ${words}` }))
   }
   if (status === 0 || (status >= 300 && status < 400)) {
     const { location } = headers
@@ -160,15 +159,22 @@ const parse = (body: string): Readonly<Record<string, unknown>> | undefined => {
 const isPlainSuccess = (body: string): boolean => {
   if (body.trim() === "") return true
   const parsed = parse(body)
-  return parsed !== undefined && parsed["error"] === undefined && parsed["code"] === undefined
+  return parsed !== undefined && errorOf(parsed) === undefined && parsed["code"] === undefined
+}
+
+/** Statements fail with 200, and an error among their results. */
+const errorOf = (parsed: Readonly<Record<string, unknown>>): unknown => {
+  const { error, results } = parsed
+  // What is there is checked.
+  const first = Array.isArray(results) ? (results[0] as { readonly error?: unknown } | null) : undefined
+  return error ?? first?.error
 }
 
 /** What the server says, on one line. */
 const wordsOf = ({ body, headers }: Answer): string => {
   const parsed = parse(body)
-  const said = [parsed?.["error"], parsed?.["message"]].filter((words) => typeof words === "string" && words !== "")
-  const first: unknown = said[0] ?? headers["x-influxdb-error"]
-  return readable(typeof first === "string" ? first : body)
+  const said = [parsed && errorOf(parsed), parsed?.["message"], headers["x-influxdb-error"], body]
+  return readable(String(said.find((words) => typeof words === "string" && words !== "") ?? ""))
 }
 
 // Control characters, and those that make text run backwards or away.
