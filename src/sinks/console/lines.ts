@@ -3,7 +3,7 @@
  */
 import type { FieldValue, Measurement, Point } from "../../recording/measurement.js"
 import { value } from "./format.js"
-import { labelOf, lastRate, rowOf, type State, unitOf } from "./state.js"
+import { labelOf, rowOf, type State, unitOf } from "./state.js"
 import { word } from "./text.js"
 
 /** In full where it is whole, else to six digits: what greps a line may also add it up. */
@@ -22,14 +22,16 @@ export const fields = (point: Point): string =>
 export const instant = (millis: number): string =>
   Math.abs(millis) <= 8.64e15 ? new Date(millis).toISOString() : String(millis)
 
+/** A window's amount a second, over the time that it was open. */
+const rate = ({ millis, startMillis }: { readonly millis: number; readonly startMillis: number }, amount: number) =>
+  `rate=${exact(amount / (Math.max(millis - startMillis, 1) / 1000))}/s`
+
 const details = (state: State, measurement: Measurement): string => {
-  const row = rowOf(state, measurement.series)
-  const rate = `rate=${exact(row === undefined ? 0 : lastRate(state, row))}/s`
-  const total = `total=${exact(row?.total ?? measurement.weight)}`
+  const total = `total=${exact(rowOf(state, measurement.series)?.total ?? measurement.weight)}`
   const shown = (amount: number) => value(amount, unitOf(measurement.series), exact)
   switch (measurement._tag) {
     case "count":
-      return `count=${exact(measurement.value)} ${rate} ${total}`
+      return `count=${exact(measurement.value)} ${rate(measurement, measurement.value)} ${total}`
     case "gauge":
       return `value=${shown(measurement.value)}`
     case "point":
@@ -38,7 +40,7 @@ const details = (state: State, measurement: Measurement): string => {
       const { histogram } = measurement
       const quantiles = [50, 95, 99].map((percent) => `p${percent}=${shown(histogram.quantile(percent / 100))}`)
       return (
-        `count=${exact(histogram.count)} ${rate} mean=${shown(histogram.sum / histogram.count)} ` +
+        `count=${exact(histogram.count)} ${rate(measurement, histogram.count)} mean=${shown(histogram.sum / histogram.count)} ` +
         `min=${shown(histogram.min)} ${quantiles.join(" ")} max=${shown(histogram.max)} ${total}`
       )
     }

@@ -226,9 +226,6 @@ const per = (state: State, last: number, amount: (flush: number) => number): num
 /** A counter's increase, or the recordings, a second, over the last five flushes. */
 export const rate = (state: State, row: Row): number => per(state, RATE, (flush) => amountAt(row, flush))
 
-/** As {@link rate}, over the last flush alone. */
-export const lastRate = (state: State, row: Row): number => per(state, 1, (flush) => amountAt(row, flush))
-
 /** Recordings of all series a second, over the last five flushes. */
 export const recordingRate = (state: State): number => per(state, RATE, (flush) => state.weights[flush % HISTORY] ?? 0)
 

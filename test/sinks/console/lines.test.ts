@@ -22,11 +22,11 @@ describe("console lines", () => {
         distribution(series("distribution", "size", { of: "a b" }, "{item}"), [4])
       ]),
       [
-        "http.requests{method=GET,route=/users} count=12345 rate=6172.5/s total=12345",
+        "http.requests{method=GET,route=/users} count=12345 rate=12345/s total=12345",
         "active value=2.5",
         "heap value=1.5KiB",
-        "http.duration count=1 rate=0.5/s mean=1.5ms min=1.5ms p50=1.5ms p95=1.5ms p99=1.5ms max=1.5ms total=1",
-        'size{of="a b"} count=1 rate=0.5/s mean=4 min=4 p50=4 p95=4 p99=4 max=4 total=4'.replace("total=4", "total=1")
+        "http.duration count=1 rate=1/s mean=1.5ms min=1.5ms p50=1.5ms p95=1.5ms p99=1.5ms max=1.5ms total=1",
+        'size{of="a b"} count=1 rate=1/s mean=4 min=4 p50=4 p95=4 p99=4 max=4 total=4'.replace("total=4", "total=1")
       ]
     )
   })
@@ -55,6 +55,6 @@ describe("console lines", () => {
 
   it("have the name in bold if colours are wanted, and no other control character", () => {
     const [text = ""] = lines([count(series("counter", "a"), 1)], true)
-    assert.strictEqual(text, "\x1b[1ma\x1b[22m count=1 rate=0.5/s total=1")
+    assert.strictEqual(text, "\x1b[1ma\x1b[22m count=1 rate=1/s total=1")
   })
 })

@@ -27,6 +27,9 @@ const row = (state: State.State, of: Series): State.Row => {
   return found
 }
 
+/** What a counter's newest bar stands for. */
+const lastRate = (state: State.State, row: State.Row) => State.trend(state, row, 1)[0]
+
 describe("console state", () => {
   it("adds up counters over all flushes", () => {
     fc.assert(
@@ -44,7 +47,7 @@ describe("console state", () => {
   it("shows the rate of the last five flushes", () => {
     const state = flushed([100, 1, 2, 3, 4, 5].map((value) => [count(requests, value)]))
     assert.strictEqual(State.rate(state, row(state, requests)), 3)
-    assert.strictEqual(State.lastRate(state, row(state, requests)), 5)
+    assert.strictEqual(lastRate(state, row(state, requests)), 5)
     assert.strictEqual(State.recordingRate(state), 3)
   })
 
@@ -52,7 +55,7 @@ describe("console state", () => {
     const state = started()
     State.fold(state, [count(requests, 20)], 10_000)
     State.fold(state, [count(requests, 20)], 14_000)
-    assert.strictEqual(State.lastRate(state, row(state, requests)), 5)
+    assert.strictEqual(lastRate(state, row(state, requests)), 5)
   })
 
   it("counts a flush that came in several writes as one", () => {
@@ -61,7 +64,7 @@ describe("console state", () => {
     State.fold(state, [count(requests, 2)], 2000)
     State.fold(state, [count(requests, 3)], 2005)
     assert.strictEqual(state.flush, 2)
-    assert.strictEqual(State.lastRate(state, row(state, requests)), 5)
+    assert.strictEqual(lastRate(state, row(state, requests)), 5)
   })
 
   it("begins no flush for points alone, which come whenever there are many", () => {
@@ -71,7 +74,7 @@ describe("console state", () => {
     State.fold(state, [point(placed, { n: 2 })], 1700)
     State.fold(state, [count(requests, 4)], 2000)
     assert.strictEqual(state.flush, 2)
-    assert.strictEqual(State.lastRate(state, row(state, requests)), 4)
+    assert.strictEqual(lastRate(state, row(state, requests)), 4)
     assert.strictEqual(row(state, placed).total, 2)
   })
 
@@ -79,7 +82,7 @@ describe("console state", () => {
     const state = flushed([[count(requests, 10)], [count(requests, 10)]])
     assert.isFalse(State.idle(state, 3400))
     assert.isTrue(State.idle(state, 3500))
-    assert.strictEqual(State.lastRate(state, row(state, requests)), 0)
+    assert.strictEqual(lastRate(state, row(state, requests)), 0)
     for (let millis = 5000; millis < 12_000; millis += 500) State.idle(state, millis)
     assert.strictEqual(State.rate(state, row(state, requests)), 0)
     assert.strictEqual(row(state, requests).total, 20)

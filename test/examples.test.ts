@@ -1,0 +1,269 @@
+import { Duration, Effect, Option } from "effect"
+import { spawn } from "node:child_process"
+import { createServer, type IncomingMessage } from "node:http"
+import type { AddressInfo } from "node:net"
+import { fileURLToPath } from "node:url"
+import { gunzipSync } from "node:zlib"
+import { assert, describe, it } from "vitest"
+import { durationOf } from "../examples/support/demo.js"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Ends by itself: a child that hangs is killed, and then has no exit code. */
+const limitMillis = 50_000
+
+/** Runs an example; `watch` sees all output so far, and may send a signal. */
+const run = (
+  example: string,
+  options: {
+    readonly arguments?: ReadonlyArray<string>
+    readonly env?: Readonly<Record<string, string>>
+    readonly watch?: (stdout: string, signal: (name: NodeJS.Signals) => void) => void
+  } = {}
+): Promise<Ended> =>
+  new Promise((resolve, reject) => {
+    const { INFLUXDB_URL: _, ...inherited } = process.env
+    const child = spawn(process.execPath, ["--import", "tsx", `examples/${example}`, ...(options.arguments ?? [])], {
+      cwd: root,
+      env: { ...inherited, NO_COLOR: "1", ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: limitMillis,
+      killSignal: "SIGKILL"
+    })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+      options.watch?.(stdout, (name) => child.kill(name))
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.on("error", reject)
+    child.on("close", (code) => resolve({ code, stdout, stderr }))
+  })
+
+const last = (stdout: string, start: string): string | undefined =>
+  lines(stdout)
+    .filter((line) => line.startsWith(start))
+    .at(-1)
+
+const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+/** The last total of a series in what the console has printed. */
+const totalOf = (stdout: string, label: string): number =>
+  Number(/ total=(\d+)$/.exec(last(stdout, `${label} `) ?? "")?.[1])
+
+describe.concurrent("the small examples", () => {
+  it("count a hundred requests in the first one", async () => {
+    const { code, stderr, stdout } = await run("first-metric.ts")
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    assert.strictEqual(totalOf(stdout, "http.requests{region=eu,route=/users}"), 100)
+    assert.strictEqual(totalOf(stdout, "http.duration{outcome=success,region=eu}"), 100)
+    assert.strictEqual(last(stdout, "http.active"), "http.active{region=eu} value=0")
+  })
+
+  it("write JSON with a sink of one's own", async () => {
+    const { code, stdout } = await run("custom-sink.ts")
+    assert.strictEqual(code, 0)
+    const written = lines(stdout).map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    const [calls, duration] = ["job.calls", "job.duration"].map((name) => written.find((one) => one["name"] === name))
+    const tags = { env: "demo", outcome: "success", queue: "mail" }
+    assert.deepInclude(calls ?? {}, { value: 10, tags })
+    assert.deepInclude(duration ?? {}, { count: 10, tags })
+  })
+
+  it("give each sink its part, up to the last finalizer", async () => {
+    const { code, stdout } = await run("composition.ts")
+    assert.strictEqual(code, 0)
+    const seen = lines(stdout).map((line) => line.replace(/ rate=\S+/, ""))
+    assert.sameMembers(seen, [
+      "refund.refunds count=1 total=1",
+      "refund.mail.sent{to=customer} count=1 total=1",
+      "audit.refunds count=1 total=1",
+      "all.refunds count=1 total=1",
+      "all.mail.sent{to=customer} count=1 total=1",
+      "all.mail.sent{to=staff} count=1 total=1",
+      "all.mail.connections value=0"
+    ])
+  })
+})
+
+interface Account {
+  readonly recorded: number
+  readonly delivered: number
+  readonly dropped: number
+  readonly refused: number
+}
+
+/** The ledger that the demo prints for a sink at its end. */
+const accountOf = (stdout: string, sink: string): Account => {
+  const found = lines(stdout).filter((line) => line.startsWith(`${sink}: recorded `))
+  assert.lengthOf(found, 1, stdout.slice(-1000))
+  const number = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(found[0]!)?.[1])
+  return {
+    recorded: number("recorded"),
+    delivered: number("delivered"),
+    dropped: number("dropped"),
+    refused: number("refused")
+  }
+}
+
+const assertAllDelivered = (account: Account): void => {
+  assert.isAbove(account.recorded, 0)
+  assert.deepStrictEqual(account, { ...account, delivered: account.recorded, dropped: 0, refused: 0 })
+}
+
+const bodyOf = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const body = Buffer.concat(chunks)
+  return String(request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body)
+}
+
+/** Stands in for InfluxDB 1 while `use` runs: says that the database is missing until it was created, then takes all. */
+const withInflux = async (
+  use: (url: string, written: ReadonlyArray<string>, statements: ReadonlyArray<string>) => Promise<void>
+): Promise<void> => {
+  const written: Array<string> = []
+  const statements: Array<string> = []
+  const server = createServer((request, response) => {
+    void bodyOf(request).then((body) => {
+      const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost")
+      if (pathname === "/query") {
+        statements.push(new URLSearchParams(body).get("q") ?? searchParams.get("q") ?? "")
+        response.setHeader("content-type", "application/json").end('{"results":[{"statement_id":0}]}')
+      } else if (statements.length === 0) {
+        response.writeHead(404, { "content-type": "application/json" })
+        response.end(`{"error":"database not found: \\"${searchParams.get("db")}\\""}`)
+      } else {
+        written.push(...lines(body))
+        response.writeHead(204).end()
+      }
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  try {
+    // A server that listens on a port has an address of this form.
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, written, statements)
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+/** Sends a signal once, when the console has shown the load for the second time. */
+const signalUnderLoad = (name: NodeJS.Signals) => {
+  let isSent = false
+  return (stdout: string, signal: (name: NodeJS.Signals) => void): void => {
+    if (isSent || stdout.split("http.active value=").length < 3) return
+    isSent = true
+    signal(name)
+  }
+}
+
+describe.concurrent("the demo", () => {
+  it("ends by itself, with 0 when all was delivered", async () => {
+    const { code, stderr, stdout } = await run("http-service.ts", { arguments: ["--duration", "2s"] })
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    assert.match(stdout, /Listening on http:\/\/127\.0\.0\.1:\d+/)
+    assertAllDelivered(accountOf(stdout, "console"))
+    const orders = totalOf(stdout, "http.requests{outcome=success,route=/order}")
+    assert.isAbove(orders, 0)
+    assert.strictEqual(totalOf(stdout, "warehouse.reserve.calls{outcome=success}"), orders)
+    assert.match(stdout, /^order\.placed\{shop=eu\} amount=[\d.]+ items=\d currency=EUR /m)
+    // Every request has ended before the metrics did.
+    assert.strictEqual(last(stdout, "http.active "), "http.active value=0")
+  })
+
+  it("ships the same numbers to InfluxDB, in a database that it creates", () =>
+    withInflux(async (url, written, statements) => {
+      const { code, stdout } = await run("http-service.ts", {
+        arguments: ["--duration=2s"],
+        env: { INFLUXDB_URL: url, INFLUXDB_DATABASE: "shop" }
+      })
+      assert.strictEqual(code, 0, stdout.slice(-1000))
+      assert.deepStrictEqual(statements, ['CREATE DATABASE "shop"'])
+      const [console, influx] = [accountOf(stdout, "console"), accountOf(stdout, "influxdb")]
+      assertAllDelivered(console)
+      assert.deepStrictEqual(influx, console)
+      const orders = written.filter((line) => line.startsWith("order.placed,"))
+      assert.strictEqual(orders.length, totalOf(stdout, "warehouse.reserve.calls{outcome=success}"))
+      const users = written.filter((line) => /^http\.requests,.*outcome=success,route=\/users /.test(line))
+      const counted = users.reduce((sum, line) => sum + Number(/ value=([\d.]+)/.exec(line)?.[1]), 0)
+      assert.strictEqual(counted, totalOf(stdout, "http.requests{outcome=success,route=/users}"))
+    }))
+
+  it("ends with 1 and says what is missing when a sink could not deliver", async () => {
+    const { code, stderr, stdout } = await run("http-service.ts", {
+      arguments: ["--duration", "1s"],
+      env: { INFLUXDB_URL: "http://127.0.0.1:1" }
+    })
+    assert.strictEqual(code, 1)
+    assertAllDelivered(accountOf(stdout, "console"))
+    const { delivered, dropped, recorded } = accountOf(stdout, "influxdb")
+    assert.deepStrictEqual([delivered, dropped], [0, recorded])
+    assert.include(stdout, `dropped ${dropped} (shutdown_deadline ${dropped})`)
+    assert.include(stderr, `influxdb did not deliver ${recorded} of ${recorded} recordings`)
+  })
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(`loses nothing to a ${signal} under load, and prints each ledger`, () =>
+      withInflux(async (url, written) => {
+        const { code, stdout } = await run("http-service.ts", {
+          env: { INFLUXDB_URL: url },
+          watch: signalUnderLoad(signal)
+        })
+        assert.strictEqual(code, 0, stdout.slice(-1000))
+        assertAllDelivered(accountOf(stdout, "console"))
+        assert.deepStrictEqual(accountOf(stdout, "influxdb"), accountOf(stdout, "console"))
+        const orders = written.filter((line) => line.startsWith("order.placed,"))
+        assert.strictEqual(orders.length, totalOf(stdout, "warehouse.reserve.calls{outcome=success}"))
+      }))
+  }
+
+  it("ends with 2 and a clear message when its arguments make no sense", async () => {
+    const { code, stderr, stdout } = await run("http-service.ts", { arguments: ["--duration", "soon"] })
+    assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
+    assert.match(stderr, /^--duration takes a time above zero such as 10s, not "soon"\./)
+    assert.include(stderr, "Usage: npm run demo -- [--duration <time>]")
+  })
+
+  it("ends with 2 when InfluxDB's address cannot be one", async () => {
+    const { code, stderr } = await run("http-service.ts", { env: { INFLUXDB_URL: "localhost:8086" } })
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /option url: .* is not an http or https address/)
+  })
+})
+
+describe("the demo's arguments", () => {
+  const millisOf = (...given: ReadonlyArray<string>) =>
+    Option.map(Effect.runSync(durationOf(given)), (duration) => Duration.toMillis(duration))
+
+  it("are a duration, or nothing", () => {
+    assert.deepStrictEqual(millisOf(), Option.none())
+    assert.deepStrictEqual(millisOf("--duration", "10s"), Option.some(10_000))
+    assert.deepStrictEqual(millisOf("--duration=1.5m"), Option.some(90_000))
+    assert.deepStrictEqual(millisOf("--duration", "250ms"), Option.some(250))
+  })
+
+  it("are refused with a reason otherwise", () => {
+    const senseless = [
+      "--duration",
+      "--duration=",
+      "--duration 0s",
+      "--duration 10",
+      "--duration 1s 2s",
+      "--forever",
+      "10s"
+    ]
+    for (const given of senseless) {
+      const { message } = Effect.runSync(Effect.flip(durationOf(given.split(" "))))
+      assert.match(message, /^(--duration takes a time above zero|".*" is not understood\.)/, given)
+    }
+  })
+})
