@@ -34,6 +34,9 @@ const large: ReadonlyArray<Scale> = [
 
 const significant = (value: number): number => Number(value.toPrecision(3))
 
+/** Below one, two decimals are enough, and keep the width. */
+const short = (value: number): number => (Math.abs(value) < 1 ? Number(value.toFixed(2)) : significant(value))
+
 const digits = (value: number): string => {
   const size = Math.abs(value)
   if (size >= 1e15 || (size < 1e-4 && value !== 0)) return value.toExponential(1)
@@ -42,7 +45,7 @@ const digits = (value: number): string => {
 
 const scaled = (value: number, scales: ReadonlyArray<Scale>): string | undefined => {
   for (const { factor, limit, suffix } of scales) {
-    const rounded = significant(value / factor)
+    const rounded = short(value / factor)
     if (Math.abs(rounded) < limit) return digits(rounded) + suffix
   }
   return undefined

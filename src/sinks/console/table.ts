@@ -134,7 +134,8 @@ interface Layout {
 
 const layOut = (rows: ReadonlyArray<Shown>, columns: number): Layout => {
   const widest = rows.reduce((most, { row }) => Math.max(most, width(row.label)), 4)
-  const leastLabel = Math.min(widest, Math.max(12, Math.floor(columns / 4)))
+  const widestShort = rows.reduce((most, { row }) => Math.max(most, width(row.shortLabel)), 4)
+  const leastLabel = Math.min(widestShort, Math.max(12, Math.floor(columns / 3)))
   const sized = new Map<ColumnName, Sized>()
   for (const name of order) {
     const column = columnOf[name]
