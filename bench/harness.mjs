@@ -105,10 +105,13 @@ export const compare = async (context, subjects, options = {}) => {
   })
 }
 
+/** What it costs, told in the row's first subject where rounds were compared. */
+export const ratioOf = (/** @type {Result} */ { median, ratio }) => ratio ?? median
+
 /** A goal that one subject costs at most `limit` times another. @returns {Goal} */
 export const atMost = (
   /** @type {string} */ text,
   /** @type {string} */ subject,
   /** @type {number} */ limit,
   /** @type {string} */ other
-) => ({ text, limit, value: (get) => get(subject).median / get(other).median })
+) => ({ text, limit, value: (get) => ratioOf(get(subject)) / ratioOf(get(other)) })

@@ -70,7 +70,7 @@ export const markdown = (environment, rows) => {
   return `# Benchmark results
 
 Written by \`npm run bench\`. Subjects run side by side, in random order every round; figures are medians, and **only ratios
-carry over to another machine**. A ratio is the median of the rounds' ratios, a goal's is that of the medians.
+carry over to another machine**. A ratio is the median of the rounds' ratios, and goals are judged by it.
 
 Node ${node}, ${cores} cores, ${cpu}. ${Object.entries(versions)
     .map(([name, version]) => `${name} ${version}`)

@@ -47,6 +47,17 @@ const environment = {
   )
 }
 
+/** By the goals as they are now, also for rows that were measured before. @param {import("./report.mjs").Measured} row */
+const judge = (row) => {
+  const get = (/** @type {string} */ name) => {
+    const result = row.results.find((candidate) => candidate.name === name)
+    if (result === undefined) throw new Error(`${row.name}: no subject ${name}`)
+    return result
+  }
+  const goals = rows.find(({ name }) => name === row.name)?.goals ?? []
+  return { ...row, goals: goals.map(({ limit, text, value }) => ({ text, limit, value: value(get) })) }
+}
+
 /** @param {string} name @returns {Promise<import("./report.mjs").Measured | undefined>} */
 const measure = async (name) => {
   const load = loadavg()[0] ?? NaN
@@ -62,9 +73,8 @@ const measure = async (name) => {
     process.exitCode = 1
     return undefined
   }
-  row.when = { at: new Date().toISOString(), load }
   console.log(`\n${row.name}: ${row.title}\n\n${rowTable(row)}`)
-  return row
+  return judge({ ...row, when: { at: new Date().toISOString(), load } })
 }
 
 /** @type {Array<import("./report.mjs").Measured>} */
@@ -85,7 +95,7 @@ else {
   const earlier = chosen !== undefined && existsSync(jsonFile) ? JSON.parse(readFileSync(jsonFile, "utf8")).rows : []
   const merged = rows.flatMap(({ name }) => {
     const row = [...measured, ...earlier].find((candidate) => candidate.name === name)
-    return row === undefined ? [] : [row]
+    return row === undefined ? [] : [judge(row)]
   })
   writeFileSync(jsonFile, JSON.stringify({ environment, rows: merged }, undefined, 2) + "\n")
   writeFileSync(markdownFile, markdown(environment, merged))

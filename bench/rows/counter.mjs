@@ -3,7 +3,7 @@
 import { Effect, Metric, MetricLabel } from "effect"
 import { Counter } from "prom-client"
 import { Metrics } from "../../dist/index.js"
-import { atMost, compare } from "../harness.mjs"
+import { atMost, compare, ratioOf } from "../harness.mjs"
 import { nullLanes } from "../ours.mjs"
 import { otelMeter, promRegistry, statsdMock } from "../peers.mjs"
 import { methodOf, routeOf, statusOf, tagKeys, tagSets, tagValues } from "./inputs.mjs"
@@ -30,8 +30,7 @@ export const bound = {
     {
       text: "at most 3 times a bare field more for each of two further lanes",
       limit: 3,
-      value: (get) =>
-        (get("effect-metrics, 3 lanes").median - get("effect-metrics, 1 lane").median) / 2 / get("raw: field").median
+      value: (get) => (ratioOf(get("effect-metrics, 3 lanes")) - ratioOf(get("effect-metrics, 1 lane"))) / 2
     }
   ],
   run: async (context) => {
