@@ -15,6 +15,7 @@ export default defineConfig({
   },
   test: {
     pool: "forks",
+    hookTimeout: 60_000,
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },
     projects: [
       {
@@ -28,7 +29,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "servers", include: ["test/servers/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 }
+        test: { name: "servers", include: ["test/servers/**/*.test.ts"], testTimeout: 30_000 }
       },
       { extends: true, test: { name: "house", include: ["test/house/**/*.test.ts"], testTimeout: 60_000 } },
       {
