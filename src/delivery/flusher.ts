@@ -189,15 +189,21 @@ export const make = <Payload>(
           sink.write({ id, attempt: attempts, measurements: items, payload: payload as Payload })
         ).pipe(
           Effect.interruptible,
+          // A fiber that fails unobserved is logged by Effect, with its message and the secrets in it.
+          Effect.exit,
           // So that a write which cannot be interrupted is left behind at its timeout, and at the deadline of a close.
           Effect.disconnect,
-          Effect.timeoutFail({ duration: Duration.millis(options.requestTimeout), onTimeout: late })
+          Effect.timeoutTo({
+            duration: Duration.millis(options.requestTimeout),
+            onSuccess: (exit): Exit.Exit<WriteResult | void, SinkError> => exit,
+            onTimeout: () => Exit.fail(late())
+          })
         )
         const fiber = fork(write)
         sends.add(fiber)
         fiber.addObserver((exit) => {
           sends.delete(fiber)
-          post({ _tag: "Done", id, outcome: outcomeOf(exit, items.length) })
+          post({ _tag: "Done", id, outcome: outcomeOf(Exit.flatten(exit), items.length) })
         })
       }
 
@@ -329,7 +335,7 @@ const outcomeOf = (exit: Exit.Exit<WriteResult | void, SinkError>, sent: number)
     const error = failure.value
     return {
       _tag: error._tag,
-      reason: error.reason,
+      reason: redact(error.reason),
       ambiguous: error.ambiguous,
       retryAfterMillis: error._tag === "Throttled" ? error.retryAfterMillis : undefined
     }
@@ -337,7 +343,8 @@ const outcomeOf = (exit: Exit.Exit<WriteResult | void, SinkError>, sent: number)
   if (Cause.isInterruptedOnly(exit.cause)) {
     return { _tag: "Unavailable", reason: "the write was interrupted", ambiguous: true }
   }
-  return { _tag: "Defect", reason: `the sink died of ${describe(Cause.squash(exit.cause))}`, ambiguous: false }
+  // It may have died after it had stored them.
+  return { _tag: "Defect", reason: `the sink died of ${describe(Cause.squash(exit.cause))}`, ambiguous: true }
 }
 
 const sinkErrors: ReadonlySet<string> = new Set<SinkError["_tag"]>([
@@ -350,7 +357,7 @@ const sinkErrors: ReadonlySet<string> = new Set<SinkError["_tag"]>([
 ])
 
 /** For a log: short, and without the credentials that URLs in messages carry. */
-const describe = (error: unknown): string => {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return text.replace(/\/\/[^/\s@]*@/g, "//<redacted>@").slice(0, 300)
-}
+const describe = (error: unknown): string =>
+  redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 300)
+
+const redact = (text: string): string => text.replace(/\/\/[^/\s@]*@/g, "//<redacted>@")

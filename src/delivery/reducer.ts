@@ -331,6 +331,9 @@ const isolate = <I extends Item>(
   const wait =
     rejections < Retry.freeRejections ? 0 : Retry.backoff(config, rejections - Retry.freeRejections, moment.random)
   const state = { ...before, rejections, notBefore: Math.max(before.notBefore, moment.now + wait) }
+  if (outcome.ambiguous && config.ambiguous === "drop") {
+    return countRefused(doubted(config, state, batch, out, halve), batch.items.length, outcome.reason, out)
+  }
   if (batch.items.length === 1) {
     if (outcome.ambiguous && !batch.unsure) out.push({ _tag: "Ambiguous", weight: weigh(batch.items) })
     drop(out, batch.items, outcome._tag === "TooLarge" ? "too_large" : "rejected")

@@ -133,8 +133,9 @@ export interface Encoded<out Payload> {
  */
 export interface Sink<Payload = undefined> {
   /**
-   * Writes one batch. It may be interrupted at `requestTimeout` or at the deadline of a close; a defect counts as
-   * {@link Rejected}. `batch.measurements` holds just what `payload` carries.
+   * Writes one batch. It may be interrupted at `requestTimeout` or at the deadline of a close. A defect counts as
+   * {@link Rejected} with `ambiguous: true`: nobody knows what was stored before it. `batch.measurements` holds just what
+   * `payload` carries.
    */
   readonly write: (batch: Batch<Payload>) => Effect.Effect<WriteResult | void, SinkError>
   /**

@@ -56,6 +56,31 @@ describe("a delivered lane", () => {
     })
   )
 
+  it.effect("takes a write that died for one of unknown fate: never stored twice where the wire sums", () =>
+    Effect.gen(function* () {
+      for (const [ambiguous, stored, dropped] of [
+        ["drop", 8, { ambiguous: 8 }],
+        ["retry", 32, { rejected: 8 }]
+      ] as const) {
+        const lines: Parameters<typeof collectLogs>[0] = []
+        const running = yield* start({ batchSize: 8, ambiguous }, (backend) => ({
+          write: ({ measurements }) =>
+            Effect.sync(() => {
+              backend.stored.push(...measurements)
+              throw new Error("a bug after it was stored")
+            })
+        })).pipe(Effect.provide(collectLogs(lines)))
+        running.points(8)
+        yield* settle
+        assert.strictEqual(running.backend.stored.length, stored)
+        assert.deepStrictEqual(running.ledger().dropped, dropped)
+        assert.strictEqual(running.ledger().ambiguous, 8)
+        assert.isTrue(lines.some(({ message }) => message.includes("a bug after it was stored")))
+        yield* close(running)
+      }
+    })
+  )
+
   it.effect("isolates what its encoder throws for, and goes on", () =>
     Effect.gen(function* () {
       const running = yield* start({ batchSize: 4 }, (backend) => ({
@@ -282,17 +307,22 @@ describe("a delivered lane", () => {
         running.backend.mode = "throws"
         running.points(1)
         yield* TestClock.adjust("10 seconds")
+        running.backend.mode = "leaks"
+        running.points(1)
+        yield* TestClock.adjust("10 seconds")
         const messages = lines.map(({ message }) => message).join("\n")
         assert.include(messages, '"latency": recordings are refused: not_finite')
         assert.include(messages, "a bug in the sink")
+        assert.include(messages, "no route to")
         assert.notInclude(messages, "secret")
+        assert.notInclude(messages, "unhandled")
         assert.isTrue(
           lines.every(
             ({ annotations }) => annotations.get("package") === "effect-metrics" && annotations.get("sink") === "test"
           )
         )
         yield* close(running)
-      })
+      }).pipe(Logger.withMinimumLogLevel(LogLevel.All))
   )
 
   it.effect("goes on after a defect of its recording side or of a logger", () =>

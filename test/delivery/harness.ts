@@ -21,7 +21,7 @@ import type { Measurement } from "../../src/recording/measurement.js"
 import { counter, hubOf, laneOf, point } from "../recording/harness.js"
 
 export type Mode =
-  "ok" | "down" | "answer lost" | "poison" | "too large" | "throttled" | "hangs" | "dies" | "throws" | "partial"
+  "ok" | "down" | "answer lost" | "poison" | "too large" | "throttled" | "hangs" | "dies" | "throws" | "leaks" | "partial"
 
 export const poisoned = (id: number): boolean => id % 7 === 3
 
@@ -73,6 +73,8 @@ export class Backend {
       case "dies":
       case "throws":
         return Effect.die(new Error("a bug in the sink"))
+      case "leaks":
+        return new Unavailable({ ...fields, reason: "no route to https://user:secret@host/" })
       case "partial": {
         const half = Math.ceil(measurements.length / 2)
         this.stored.push(...measurements.slice(0, half))
@@ -138,7 +140,13 @@ export const start = <Payload>(
   })
 
 /** Lets fibers run that wait for nothing but their turn. */
-export const settle = Effect.replicateEffect(Effect.yieldNow(), 50)
+export const settle = Effect.replicateEffect(
+  Effect.zipRight(
+    Effect.replicateEffect(Effect.yieldNow(), 50),
+    Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+  ),
+  4
+)
 
 /** Ends the scope in a fiber of its own, so that a close which hangs fails the test instead of hanging it. */
 export const close = ({ scope }: Running): Effect.Effect<"closed" | "hangs"> =>
