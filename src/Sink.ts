@@ -10,7 +10,7 @@ import type { DeliveryOptions, SeriesInfo } from "./delivery/options.js"
 import type { InvalidOption } from "./delivery/resolve.js"
 import type { Metrics } from "./delivery/service.js"
 import type { Sink } from "./delivery/sink.js"
-import type { Precision } from "./recording/lane.js"
+import type { Precision } from "./recording/stamps.js"
 
 export type { DeliveryOptions, Renamed, SeriesInfo } from "./delivery/options.js"
 export { InvalidOption } from "./delivery/resolve.js"
@@ -27,7 +27,7 @@ export {
   Unavailable,
   type WriteResult
 } from "./delivery/sink.js"
-export type { Precision } from "./recording/lane.js"
+export type { Precision } from "./recording/stamps.js"
 export type { Measurement } from "./recording/measurement.js"
 
 /**

@@ -307,6 +307,23 @@ describe("direct recording", () => {
     }).pipe(Effect.provide(TestMetrics.layer))
   )
 
+  it.effect("what callers without types give is refused, and nothing throws", () =>
+    Effect.gen(function* () {
+      yield* Metrics.increment(Metrics.counter(undefined as unknown as string))
+      yield* Metrics.emit(undefined as unknown as string, { v: 1 })
+      yield* Metrics.emit(
+        "p",
+        { v: 1 },
+        {
+          get tags(): Record<string, string> {
+            throw new Error("no")
+          }
+        }
+      )
+      assert.deepStrictEqual(yield* TestMetrics.refused, { invalid_name: 2, threw: 1 })
+    }).pipe(Effect.provide(TestMetrics.layer))
+  )
+
   it.effect("a handle records without a fiber, and one with tags that cannot be refuses each time", () =>
     Effect.gen(function* () {
       const counter = yield* Metrics.bind(calls, { a: "1" })

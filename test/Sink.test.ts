@@ -93,6 +93,36 @@ describe("layerPartitioned", () => {
   )
 })
 
+describe("destinations that cannot be had", () => {
+  it.live("a make that throws for one costs only the recordings that go there, and never the app", () =>
+    Effect.gen(function* () {
+      const layer = Sink.layerPartitioned({
+        sink: "dbs",
+        partition: ({ tags }) => tags["db"] ?? "main",
+        make: Effect.succeed((name): Sink.Sink => {
+          if (name === "bad") throw new Error("no")
+          return { write: () => Effect.void }
+        }),
+        defaults: { batchSize: 10, ambiguous: "retry" },
+        delivery: { selfMetrics: true }
+      })
+      const ledgers = yield* Effect.gen(function* () {
+        const handle = yield* Metrics.bind(hits, { db: "bad" })
+        for (let i = 0; i < 3; i++) handle.increment()
+        yield* Metrics.increment(hits)
+        return yield* Metrics.flush
+      }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(
+        ledgers.map(({ ledger, name }) => [name, ledger.delivered, ledger.refused, Ledger.imbalance(ledger)]),
+        [
+          ["dbs", 0, { threw: 3 }, 0],
+          ["dbs/main", 8, {}, 0]
+        ]
+      )
+    })
+  )
+})
+
 describe("layer", () => {
   it.effect("the lane's tags, host, prefix and view are on what the sink gets", () =>
     Effect.gen(function* () {
@@ -139,7 +169,8 @@ describe("layer", () => {
             overwrites: "ns",
             hostTag: { value: "h" },
             make: Effect.succeed({
-              write: ({ measurements }: Sink.Batch) => Effect.sync(() => void seen.push(...measurements.map((m) => m.nanos)))
+              write: ({ measurements }: Sink.Batch) =>
+                Effect.sync(() => void seen.push(...measurements.map((m) => m.nanos)))
             })
           })
           yield* Metrics.increment(hits).pipe(Effect.provide(layer), Effect.withRandom(Random.make(seed)))

@@ -177,6 +177,31 @@ describe("layers of sinks", () => {
     assert.deepStrictEqual([a.names(), before, after], [["x"], 0, 2])
   })
 
+  it("a sink that is closed and built again on a hub that lives on is attached again", async () => {
+    const [a, b] = [backend(), backend()]
+    await run(
+      Effect.gen(function* () {
+        const memo = yield* Layer.makeMemoMap
+        const whole = yield* Scope.make()
+        yield* Layer.buildWithMemoMap(b.layer, memo, whole)
+        for (const name of ["one", "two", "three"]) {
+          const scope = yield* Scope.make()
+          const context = yield* Layer.buildWithMemoMap(a.layer, memo, scope)
+          yield* record(name).pipe(Effect.provide(context))
+          yield* Scope.close(scope, Exit.void)
+        }
+        yield* Scope.close(whole, Exit.void)
+      })
+    )
+    assert.deepStrictEqual(
+      [a.names(), b.names()],
+      [
+        ["one", "two", "three"],
+        ["one", "two", "three"]
+      ]
+    )
+  })
+
   it("enabled: false is a hub without the sink", async () => {
     let made = false
     const layer = Sink.layer({

@@ -5,9 +5,10 @@ import { Effect, ExecutionStrategy, Layer, Option, Runtime, Scope } from "effect
 import * as Ledger from "../Ledger.js"
 import { GaugeEntry } from "../recording/entry.js"
 import { make as makeInstrument } from "../recording/instrument.js"
-import { Lane, type LaneConfig, type Precision, type View } from "../recording/lane.js"
+import { Lane, type LaneConfig, type Target, type View } from "../recording/lane.js"
 import type { Tag } from "../recording/measurement.js"
 import { type Partition, Partitions } from "../recording/partitions.js"
+import type { Precision } from "../recording/stamps.js"
 import * as Tags from "../recording/tags.js"
 import { hostName } from "../transport/host.js"
 import { type Delivery, make as deliver } from "./flusher.js"
@@ -62,30 +63,34 @@ const attach = <P, E, R>(
       )
     }
     const { partition } = parts
+    // Registered before the lane's own finalizer, so that it runs after it.
+    const detachOnceClosed = (target: Target): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.addFinalizer(() => Effect.sync(() => hub.detach(key, target)))
     if (partition === undefined) {
       const lane = new Lane(config)
-      add(hub, yield* deliver(lane, sinkFor(""), options), options)
-      hub.attach(key, lane)
-      return
+      yield* detachOnceClosed(lane)
+      const delivery = yield* deliver(lane, sinkFor(""), options)
+      hub.add(delivery)
+      if (options.selfMetrics) reportItself(delivery, options)
+      return hub.attach(key, lane)
     }
     // One scope for all partitions, so that they close side by side, within one deadline.
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
     const runtime = yield* Effect.runtime<never>()
     const front = new Partitions(config, partition, (lane, name) => {
       const start = deliver(lane, sinkFor(name), { ...options, name: lane.name }).pipe(Scope.extend(scope))
-      add(hub, Runtime.runSync(runtime)(start), options)
+      const delivery = Runtime.runSync(runtime)(start)
+      hub.add(delivery)
+      if (options.selfMetrics) reportItself(delivery, options)
     })
-    add(hub, yield* deliver(front.home, sinkFor(""), options), options)
+    yield* detachOnceClosed(front)
+    // Nothing is ever written from there: it only counts and logs what has no destination.
+    hub.add(yield* deliver(front.home, { write: () => Effect.void }, options))
     hub.attach(key, front)
   }).pipe(Effect.provideService(Metrics, noopHub))
 
 /** Tags by which operators tell processes apart. */
 const identifying = new Set(["host", "hostname", "instance", "pod", "container", "service.instance.id"])
-
-const add = (hub: LiveHub, delivery: Delivery, options: Resolved): void => {
-  hub.attached.push(delivery)
-  if (options.selfMetrics) reportItself(delivery)
-}
 
 const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.Effect<LaneConfig> =>
   Effect.gen(function* () {
@@ -125,12 +130,14 @@ const hostTags = (hostTag: Resolved["hostTag"]): Effect.Effect<ReadonlyArray<Tag
 }
 
 /** The lane's ledger as gauges of its own, taken whenever it writes what has gathered. */
-const reportItself = ({ lane, ledger, name }: Delivery): void => {
+const reportItself = ({ lane, ledger, name }: Delivery, { levels }: Resolved): void => {
+  // Of a level that the lane takes.
+  const level = levels?.values().next().value
   const owner = { root: { epoch: 0 }, path: () => [lane] }
   const gauges = ["recorded", "delivered", "dropped", "buffered", "refused", "retried", "ambiguous"] as const
   const entries = gauges.map(
     (gauge) =>
-      new GaugeEntry(owner, makeInstrument("gauge", `effect_metrics.lane.${gauge}`, { valueType: "int" }), [
+      new GaugeEntry(owner, makeInstrument("gauge", `effect_metrics.lane.${gauge}`, { valueType: "int", level }), [
         ["lane", name]
       ])
   )

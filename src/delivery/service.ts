@@ -9,20 +9,29 @@ import { Hub } from "../recording/hub.js"
 /** A lane as the hub that it is attached to knows it. */
 export interface Attached {
   readonly name: string
+  readonly lane: { readonly closed: boolean }
   /** Done when what was buffered when it was called has been settled, or the lane has ended. */
   readonly flush: Effect.Effect<void>
   /** One synchronous read. */
   readonly ledger: () => Ledger
 }
 
+const maxEnded = 16
+
 /** A hub with what `flush` and `ledgers` need. */
 export class LiveHub extends Hub {
-  readonly attached: Array<Attached> = []
+  private attached: ReadonlyArray<Attached> = []
   constructor(
     override readonly parent: LiveHub | null,
     sealed: "sealed" | "open"
   ) {
     super(parent, sealed)
+  }
+
+  /** Ledgers stay readable after the close: those of the last lanes that closed, where lanes come and go. */
+  add(lane: Attached): void {
+    const ended = this.attached.filter((one) => one.lane.closed).slice(-maxEnded)
+    this.attached = [...this.attached.filter((one) => !one.lane.closed || ended.includes(one)), lane]
   }
 
   /** Own lanes first, then those of the parents. */

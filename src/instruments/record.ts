@@ -67,7 +67,7 @@ export const set = <TagKeys extends string>(
 ): Effect.Effect<void> => recording(inside(self, options?.level), givenTags(options), (entry) => entry.set(value))
 
 /**
- * Records a value: for a timer seconds, or a `Duration`. A negative duration is refused.
+ * Records a value: for a timer seconds, or a `Duration`. A negative number of seconds is refused.
  *
  * @since 0.1.0
  * @category recording
@@ -128,15 +128,21 @@ const emitIn = (
   options: EmitOptions | undefined,
   now: number
 ): void => {
-  const instrument = hub.pointInstrument(name, options?.level)
+  let instrument = hub.pointInstrument(name, undefined)
   const refuse = (reason: Parameters<Hub["refuse"]>[1]): void => hub.refuse(instrument, reason)
-  // A point instrument's entry is a point entry.
-  const entry = hub.entry(instrument, region, givenTags(options)) as PointEntry | undefined
-  if (entry === undefined) return
-  const time = timeOf(options?.timestamp, now)
-  if (time === undefined) return refuse("invalid_timestamp")
-  const read = fieldsOf(fields, refuse)
-  if (read !== undefined) entry.emit(read.names, read.values, read.bytes, time.millis, time.nanos)
+  try {
+    if (options?.level !== undefined) instrument = hub.pointInstrument(name, options.level)
+    // A point instrument's entry is a point entry.
+    const entry = hub.entry(instrument, region, givenTags(options)) as PointEntry | undefined
+    if (entry === undefined) return
+    const time = timeOf(options?.timestamp, now)
+    if (time === undefined) return refuse("invalid_timestamp")
+    const read = fieldsOf(fields, refuse)
+    if (read !== undefined) entry.emit(read.names, read.values, read.bytes, time.millis, time.nanos)
+  } catch {
+    // A getter of the caller's.
+    refuse("threw")
+  }
 }
 
 const givenTags = (options: RecordOptions | undefined): GivenTags | undefined => options?.tags
@@ -205,8 +211,9 @@ export const bind: {
     // The overloads give each kind the methods that its entry has.
     type Bound = CounterHandle & GaugeHandle & DistributionHandle
     if (hub === defaultHub) return Effect.as(reachedDefault(instrument.name), unbound)
-    const entry = find(hub, labelsOf(fiber), instrument, tags) as Bound | undefined
-    return Effect.succeed(entry ?? refusing(() => find(hub, labelsOf(fiber), instrument, tags)))
+    const labels = labelsOf(fiber)
+    const entry = find(hub, labels, instrument, tags) as Bound | undefined
+    return Effect.succeed(entry ?? refusing(() => find(hub, labels, instrument, tags)))
   })
 
 const refusing = (refuse: () => void): GaugeHandle & DistributionHandle => ({

@@ -27,18 +27,6 @@ class Node {
   children = noChildren
 }
 
-/** The child for a key that was not found as given: checked, because what is kept here must be small strings. */
-const grow = (node: Node, key: unknown): Node => {
-  if (key !== undefined && typeof key !== "string") throw new Unfit("invalid_tags")
-  const known = node.children.get(key)
-  if (known !== undefined) return known
-  if (key !== undefined && key.length > Tags.maxIdentityLength) throw new Unfit("too_long")
-  const child = new Node()
-  if (node.children === noChildren) node.children = new Map()
-  node.children.set(key, child)
-  return child
-}
-
 /** Leaves a walk over tags that cannot be used. */
 class Unfit extends Error {
   constructor(readonly refusal: RefuseReason) {
@@ -52,9 +40,11 @@ export class Region {
   constructor(readonly tags: ReadonlyArray<Tag>) {}
 }
 
-/** Entries and regions that a hub keeps, in multiples of its lanes' `maxSeries`. */
-const keepPerSeries = 2
-const minimumKept = 4096
+/** Nodes, entries and regions that a hub keeps, in multiples of its lanes' `maxSeries`; long keys count for several. */
+const keepPerSeries = 8
+const minimumKept = 16_384
+
+const costOf = (length: number): number => 1 + (length >>> 8)
 
 /** What the hubs of one tree share. */
 export interface Root {
@@ -64,7 +54,7 @@ export interface Root {
 
 export class Hub {
   readonly root: Root
-  readonly lanes: Array<Target> = []
+  lanes: ReadonlyArray<Target> = []
   private readonly keys = new Set<object>()
   private regions = new WeakMap<ReadonlyArray<Label>, Region>()
   private byContent = new Map<string, Region>()
@@ -94,12 +84,20 @@ export class Hub {
 
   attach(key: object, lane: Target): void {
     this.keys.add(key)
-    this.lanes.push(lane)
+    // A closed lane stays only as long as there is no other, to count what is refused.
+    this.lanes = [...this.lanes.filter(({ closed }) => !closed), lane]
     this.limit = Math.max(this.limit, keepPerSeries * lane.maxSeries)
     lane.onForget = () => {
       this.root.epoch++
       this.forget()
     }
+    this.root.epoch++
+  }
+
+  /** The lane has closed. Its key may be attached again. */
+  detach(key: object, lane: Target): void {
+    this.keys.delete(key)
+    if (this.lanes.some(({ closed }) => !closed)) this.lanes = this.lanes.filter((one) => one !== lane)
     this.root.epoch++
   }
 
@@ -120,7 +118,7 @@ export class Hub {
     const key = Tags.identity("", tags)
     let region = this.byContent.get(key)
     if (region === undefined) {
-      if (++this.kept > this.limit) this.forget()
+      this.keep(costOf(key.length))
       region = new Region(tags)
       this.byContent.set(key, region)
     }
@@ -128,22 +126,62 @@ export class Hub {
     return region
   }
 
+  /** Makes room, by forgetting everything, if it must. */
+  private keep(cost: number): void {
+    this.kept += cost
+    if (this.kept > this.limit) this.forget()
+  }
+
   /** The entry for these tags in this region, or why there can be none; that is counted already. Never throws. */
   entry(instrument: Instrument, region: Region, tags: GivenTags | undefined): Entry.Entry | undefined {
     try {
       let node = region.instruments.get(instrument)
-      if (node === undefined) {
-        node = new Node()
-        region.instruments.set(instrument, node)
-        this.kept++
-      }
-      if (tags !== undefined) node = walk(node, instrument.tagKeys, tags)
+      if (node === undefined) region.instruments.set(instrument, (node = new Node()))
+      if (tags !== undefined) node = this.walk(node, instrument.tagKeys, tags)
       return node.entry ?? this.enter(node, instrument, region, tags)
     } catch (error) {
-      // The walk may have kept nodes. Everything but `Unfit` comes from a getter or proxy of the caller's.
-      if (++this.kept > this.limit) this.forget()
+      this.keep(1)
+      // Everything but `Unfit` comes from a getter or proxy of the caller's.
       return this.refuse(instrument, error instanceof Unfit ? error.refusal : "threw")
     }
+  }
+
+  private walk(from: Node, tagKeys: ReadonlyArray<string> | undefined, tags: GivenTags): Node {
+    let node = from
+    if (tagKeys !== undefined) {
+      // One place in the code a position lets the engine remember the keys of each.
+      const { length } = tagKeys
+      if (length > 0) node = this.step(node, tags, tagKeys[0]!, tags[tagKeys[0]!])
+      if (length > 1) node = this.step(node, tags, tagKeys[1]!, tags[tagKeys[1]!])
+      if (length > 2) node = this.step(node, tags, tagKeys[2]!, tags[tagKeys[2]!])
+      for (let i = 3; i < length; i++) node = this.step(node, tags, tagKeys[i]!, tags[tagKeys[i]!])
+      return node
+    }
+    const keys = Object.keys(tags)
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!
+      node = node.children.get(key) ?? this.grow(node, key)
+      node = node.children.get(tags[key]) ?? this.grow(node, tags[key])
+    }
+    return node
+  }
+
+  private step(node: Node, tags: GivenTags, key: string, value: string | undefined): Node {
+    return node.children.get(value) ?? this.grow(node, declaredOf(tags, key))
+  }
+
+  /** The child for a key that was not found as given: checked, because what is kept must be small strings. */
+  private grow(node: Node, key: unknown): Node {
+    if (key !== undefined && typeof key !== "string") throw new Unfit("invalid_tags")
+    const known = node.children.get(key)
+    if (known !== undefined) return known
+    const length = key === undefined ? 0 : key.length
+    if (length > Tags.maxIdentityLength) throw new Unfit("too_long")
+    this.kept += costOf(length)
+    const child = new Node()
+    if (node.children === noChildren) node.children = new Map()
+    node.children.set(key, child)
+    return child
   }
 
   private enter(
@@ -152,28 +190,28 @@ export class Hub {
     region: Region,
     given: GivenTags | undefined
   ): Entry.Entry | undefined {
+    // If that forgets, the node belongs to what is forgotten, and the entry serves this once.
+    this.keep(1)
     if (instrument.problem !== undefined) return this.refuse(instrument, instrument.problem)
     const own = given === undefined ? Tags.empty : tagsOf(instrument, given)
     if (own === undefined) return this.refuse(instrument, "invalid_tags")
     const tags = Tags.merge(Tags.merge(region.tags, own), instrument.fixed)
-    const length = Tags.identityLength(instrument.name, tags)
-    this.kept += 1 + (length >>> 8)
-    const full = this.kept > this.limit
-    if (full) this.forget()
-    if (length > Tags.maxIdentityLength) return this.refuse(instrument, "too_long")
+    if (Tags.identityLength(instrument.name, tags) > Tags.maxIdentityLength) return this.refuse(instrument, "too_long")
     const entry = Entry.make(this, instrument, tags)
-    if (!full) node.entry = entry
+    node.entry = entry
     return entry
   }
 
   /** The name under which points of this name and level are looked up. */
   pointInstrument(name: string, level: string | undefined): Instrument {
-    const key = level === undefined ? name : JSON.stringify([name, level])
+    const key = level === undefined ? name : `${level.length}:${level}${name}`
     const known = this.points.get(key)
     if (known !== undefined && known.level === level) return known
-    if (++this.kept > this.limit) this.forget()
     const instrument = makeInstrument("point", name, { level })
-    this.points.set(key, instrument)
+    if (instrument.problem === undefined) {
+      this.keep(costOf(key.length))
+      this.points.set(key, instrument)
+    }
     return instrument
   }
 
@@ -186,37 +224,18 @@ export class Hub {
   }
 }
 
-const walk = (from: Node, tagKeys: ReadonlyArray<string> | undefined, tags: GivenTags): Node => {
-  let node = from
-  if (tagKeys !== undefined) {
-    // One place in the code a position lets the engine remember the keys of each.
-    const { length } = tagKeys
-    if (length > 0) node = step(node, tags, tagKeys[0]!, tags[tagKeys[0]!])
-    if (length > 1) node = step(node, tags, tagKeys[1]!, tags[tagKeys[1]!])
-    if (length > 2) node = step(node, tags, tagKeys[2]!, tags[tagKeys[2]!])
-    for (let i = 3; i < length; i++) node = step(node, tags, tagKeys[i]!, tags[tagKeys[i]!])
-    return node
-  }
-  const keys = Object.keys(tags)
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]!
-    node = node.children.get(key) ?? grow(node, key)
-    node = node.children.get(tags[key]) ?? grow(node, tags[key])
-  }
-  return node
+/** Strings count also where they are inherited, such as from a class; other things only if they are the object's own. */
+const declaredOf = (tags: GivenTags, key: string): unknown => {
+  const value: unknown = tags[key]
+  return typeof value === "string" || Object.hasOwn(tags, key) ? value : undefined
 }
-
-const step = (node: Node, tags: GivenTags, key: string, value: string | undefined): Node =>
-  node.children.get(value) ?? grow(node, ownOf(tags, key))
-
-const ownOf = (tags: GivenTags, key: string): unknown => (Object.hasOwn(tags, key) ? tags[key] : undefined)
 
 const tagsOf = (instrument: Instrument, given: GivenTags): ReadonlyArray<Tag> | undefined => {
   if (typeof given !== "object" || given === null) return undefined
   if (instrument.tagKeys === undefined) return Tags.fromRecord(given)
   const tags: Array<Tag> = []
   for (const key of instrument.tagKeys) {
-    const value = ownOf(given, key)
+    const value = declaredOf(given, key)
     if (value === undefined) continue
     if (key === "" || typeof value !== "string") return undefined
     tags.push([key, value])

@@ -76,7 +76,10 @@ const derive = (self: Instrument, key: string, make: () => Instrument): Instrume
 
 /** The same instrument with a tag that every recording has. */
 export const withTag = (self: Instrument, key: string, value: string): Instrument =>
-  derive(self, `tag ${JSON.stringify([key, value])}`, () => ({ ...self, fixed: canonical([...self.fixed, [key, value]]) }))
+  derive(self, `tag ${JSON.stringify([key, value])}`, () => ({
+    ...self,
+    fixed: canonical([...self.fixed, [key, value]])
+  }))
 
 /** The same instrument at another level. */
 export const withLevel = (self: Instrument, level: string | undefined): Instrument =>

@@ -8,6 +8,7 @@ import type { Instrument } from "./instrument.js"
 import * as Series from "./series.js"
 import type { FieldValue, Kind, Measurement, Point, Tag } from "./measurement.js"
 import type { PointQueue } from "./queue.js"
+import { type Precision, type Stamp, Stamps } from "./stamps.js"
 import * as Tags from "./tags.js"
 
 /** What a view decides about a series: another identity, or `null` to exclude it. */
@@ -17,9 +18,6 @@ export type View = (series: {
   readonly kind: Kind | "point"
   readonly level: string | undefined
 }) => { readonly name: string; readonly tags: Readonly<Record<string, string>> } | null
-
-/** The precision at which a backend overwrites what has the same series and timestamp. */
-export type Precision = "ns" | "us" | "ms" | "s"
 
 export interface LaneConfig {
   readonly name: string
@@ -80,7 +78,12 @@ export interface Target {
 
 export class Lane implements Target, Series.Owner {
   readonly account = new Account()
-  queue: PointQueue = { offer: (point) => this.account.drop("queue_full", point.weight) }
+  queue: PointQueue = {
+    offer: ({ weight }) => {
+      this.account.recorded += weight
+      this.account.drop("queue_full", weight)
+    }
+  }
   /** Something happened that delivery must look at. Runs within a recording call, so it must be O(1). */
   onNotice: () => void = () => {}
   /** Runs before windows are marked due: the lane's place to record about itself. */
@@ -101,8 +104,8 @@ export class Lane implements Target, Series.Owner {
   dueCount = 0
   private notices: Array<Notice> = []
   private readonly noticed = new Set<string>()
-  /** Where the timestamps of forgotten point series ended. */
-  private lastPointMillis = -Infinity
+  /** Where the timestamps of forgotten series ended. */
+  private stampFloor = -Infinity
   /** Tells hubs to resolve again what they keep: series were forgotten. */
   onForget: () => void = () => {}
 
@@ -205,7 +208,8 @@ export class Lane implements Target, Series.Owner {
     refusal: RefuseReason | undefined
   ): Series.Cell {
     const { boundaries, description, kind, level, unit, valueType } = instrument
-    const series = new Series.LaneSeries(key, name, tags, kind, valueType, unit, description, level, boundaries)
+    const stamps = mode === "raw" ? this.stampsOf(key) : null
+    const series = new Series.LaneSeries(key, name, tags, kind, valueType, unit, description, level, boundaries, stamps)
     const millis = this.config.now()
     switch (kind) {
       case "gauge":
@@ -239,29 +243,45 @@ export class Lane implements Target, Series.Owner {
 
   private pointSeries(instrument: Instrument, identity: Identity): Series.LaneSeries {
     const { description, level, unit, valueType } = instrument
-    const key = Tags.identity(identity.name, identity.tags)
+    const { name, tags } = identity
+    const key = Tags.identity(name, tags)
     const kept = this.pointSeriesByKey.get(key)
     if (kept !== undefined && kept.level === level) return kept
-    if (this.pointSeriesByKey.size >= this.config.maxSeries) {
-      for (const series of this.pointSeriesByKey.values())
-        this.lastPointMillis = Math.max(this.lastPointMillis, series.lastMillis)
-      this.pointSeriesByKey.clear()
-    }
+    if (kept === undefined && this.pointSeriesByKey.size >= this.config.maxSeries) this.forgetPointSeries()
+    const stamps = this.stampsOf(key)
     const series = new Series.LaneSeries(
       key,
-      identity.name,
-      identity.tags,
+      name,
+      tags,
       "point",
       valueType,
       unit,
       description,
       level,
-      undefined
+      undefined,
+      stamps
     )
-    series.lastMillis = kept?.lastMillis ?? this.lastPointMillis
-    series.lastNanos = kept?.lastNanos ?? 0
-    this.pointSeriesByKey.set(key, series)
+    if (kept === undefined) this.pointSeriesByKey.set(key, series)
     return series
+  }
+
+  private forgetPointSeries(): void {
+    for (const { stamps } of this.pointSeriesByKey.values()) this.raiseFloor(stamps)
+    this.pointSeriesByKey.clear()
+    // What hubs keep must not go on with stamps that nobody else knows of.
+    this.onForget()
+  }
+
+  private raiseFloor(stamps: Stamps | null): void {
+    if (stamps !== null) this.stampFloor = Math.max(this.stampFloor, stamps.end)
+  }
+
+  /** One for all that is one series to the backend: points of several levels, and raw recordings of that name. */
+  private stampsOf(key: string): Stamps | null {
+    const { overwrites } = this.config
+    if (overwrites === null) return null
+    const known = this.cells.get(key)?.series.stamps ?? this.pointSeriesByKey.get(key)?.stamps
+    return known ?? new Stamps(overwrites, this.stampFloor)
   }
 
   /** A point of its own time; `nanos` is `undefined` where the clock gave the time, and then it is free to be made unique. */
@@ -276,59 +296,40 @@ export class Lane implements Target, Series.Owner {
     const { account, config } = this
     if (this.closed) return this.refuse("closed", series.name)
     if (config.sampleRate < 1 && config.random() >= config.sampleRate) return
-    let atMillis = millis
-    let atNanos = nanos ?? config.nanos
-    if (config.overwrites !== null) {
-      const order = compare(atMillis, atNanos, series, config.overwrites)
-      if (order === 0 || (order < 0 && nanos === undefined)) {
-        atMillis = series.lastMillis
-        atNanos = series.lastNanos
-        switch (config.overwrites) {
-          case "ns":
-            atNanos += 1
-            break
-          case "us":
-            atNanos = (Math.floor(atNanos / 1000) + 1) * 1000
-            break
-          case "ms":
-            atMillis += 1
-            break
-          case "s":
-            atMillis = (Math.floor(atMillis / 1000) + 1) * 1000
-        }
-        if (atNanos >= 1_000_000) {
-          atMillis += 1
-          atNanos -= 1_000_000
-        }
-        if (atMillis - millis > 1000) {
-          account.recorded += 1
-          account.drop("same_timestamp", 1)
-          return
-        }
+    let at: Stamp = { millis, nanos: nanos ?? config.nanos }
+    const { stamps } = series
+    if (stamps !== null) {
+      const free = nanos === undefined ? stamps.fromClock(millis, config.nanos) : stamps.fromCaller(millis, nanos)
+      if (free === undefined) {
+        account.recorded += 1
+        account.drop("same_timestamp", 1)
+        return
       }
-      if (order >= 0 || nanos === undefined) {
-        series.lastMillis = atMillis
-        series.lastNanos = atNanos
-      }
+      at = free
     }
     const point: Point = {
       _tag: "point",
       series,
       weight: 1,
-      millis: atMillis,
-      nanos: atNanos,
+      millis: at.millis,
+      nanos: at.nanos,
       fieldNames,
       fieldValues,
       sampleRate: config.sampleRate
     }
-    this.queue.offer(point, bytes + pointOverhead)
+    // Series are shared, but a queue of points that each have their own holds all of them.
+    this.queue.offer(point, bytes + pointOverhead + 2 * series.key.length)
   }
 
   /** A recording that no open window takes: see `Mode`. */
   direct(cell: Series.Cell, value: number): void {
     if (this.closed) this.refuse("closed", cell.series.name)
     else if (cell.mode === "refusing") this.refuse(cell.refusal ?? "series_limit", cell.series.name)
-    else this.point(cell.series, valueField, [value], 8, this.config.now(), undefined)
+    else {
+      // A raw cell has no windows: its recordings are what keeps it from being forgotten.
+      cell.startMillis = this.config.now()
+      this.point(cell.series, valueField, [value], 8, cell.startMillis, undefined)
+    }
   }
 
   refuse(reason: RefuseReason, name: string): void {
@@ -406,14 +407,30 @@ export class Lane implements Target, Series.Owner {
       if (this.dueHead === null) this.dueTail = null
       this.dueCount--
       cell.next = null
-      if (cell.sealed !== null) {
+      const stamp = this.stampOf(cell, millis)
+      // The closing lane has no next time to wait for.
+      if (cell.sealed !== null || (stamp - millis > 1000 && !this.closed)) {
         this.pushDirty(cell)
         continue
       }
       cell.listed = cell.gathering = false
-      sealed.push(Series.seal(cell, this.stampOf(cell, millis), this.config.nanos))
+      if (Series.isSendable(cell)) sealed.push(Series.seal(cell, stamp, this.config.nanos))
+      else this.discard(cell)
     }
     return sealed
+  }
+
+  /** Sums of finite steps may not be finite, nor exact where the series says integers. */
+  private discard(cell: Series.Cell): void {
+    this.account.drop("invalid", cell.weight)
+    this.notice(
+      "warning",
+      "invalid",
+      cell.series.name,
+      () => `${JSON.stringify(short(cell.series.name))}: a sum grew too large to be sent, and is dropped`
+    )
+    cell.weight = 0
+    if (cell.kind === "counter") cell.value = 0
   }
 
   /** The end of a window: never that of the series' last one where the backend would overwrite it. */
@@ -487,6 +504,7 @@ export class Lane implements Target, Series.Owner {
     cell.expired = true
     this.account.recorded += cell.recorded
     cell.recorded = 0
+    this.raiseFloor(cell.series.stamps)
     this.cells.delete(cell.series.key)
     const name = this.names.get(cell.series.name)
     if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(cell.series.name)
@@ -546,7 +564,11 @@ export const identify = (
 
 const valueField: ReadonlyArray<string> = ["value"]
 
-const short = (name: string): string => (name.length > 64 ? `${name.slice(0, 64)}…` : name)
+/** Callers without types may give anything as a name. */
+const short = (given: unknown): string => {
+  const name = String(given)
+  return name.length > 64 ? `${name.slice(0, 64)}…` : name
+}
 
 const kindOf = (instrument: Pick<Instrument, "kind">): Kind =>
   instrument.kind === "point" ? "counter" : instrument.kind
@@ -558,20 +580,4 @@ const windowOf = (measurement: Measurement): Series.SealedWindow | undefined =>
 const settle = (measurement: Measurement): void => {
   const window = windowOf(measurement)
   if (window !== undefined) Series.settle(window)
-}
-
-/** Below, at or above the last timestamp of the series, at the backend's precision. */
-const compare = (millis: number, nanos: number, last: Series.LaneSeries, precision: Precision): number => {
-  switch (precision) {
-    case "ns":
-      return millis === last.lastMillis ? nanos - last.lastNanos : millis - last.lastMillis
-    case "us":
-      return millis === last.lastMillis
-        ? Math.floor(nanos / 1000) - Math.floor(last.lastNanos / 1000)
-        : millis - last.lastMillis
-    case "ms":
-      return millis - last.lastMillis
-    case "s":
-      return Math.floor(millis / 1000) - Math.floor(last.lastMillis / 1000)
-  }
 }

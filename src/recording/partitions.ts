@@ -23,6 +23,8 @@ export class Partitions implements Target {
   /** Counts what cannot be given to any partition. */
   readonly home: Lane
   private readonly lanes = new Map<string, Lane>()
+  /** Those that could not be opened. */
+  private readonly failed = new Set<string>()
   onForget: () => void = () => {}
 
   constructor(
@@ -78,10 +80,16 @@ export class Partitions implements Target {
     if (known !== undefined) return known
     if (this.closed) return "closed"
     if (this.lanes.size >= maxPartitions) return "series_limit"
+    if (this.failed.has(partition)) return "threw"
     const lane = new Lane({ ...this.config, name: `${this.config.name}/${partition}` })
     lane.onForget = () => this.onForget()
+    try {
+      this.open(lane, partition)
+    } catch {
+      if (this.failed.size < maxPartitions) this.failed.add(partition)
+      return "threw"
+    }
     this.lanes.set(partition, lane)
-    this.open(lane, partition)
     return lane
   }
 }

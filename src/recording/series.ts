@@ -5,13 +5,11 @@
  */
 import type { RefuseReason } from "../Ledger.js"
 import { Histogram } from "./histogram.js"
+import type { Stamps } from "./stamps.js"
 import type { Kind, Series, Tag, ValueType } from "./measurement.js"
 
 export class LaneSeries implements Series {
   encoded: unknown = undefined
-  /** The last timestamp given to a point, for backends that overwrite by timestamp. */
-  lastMillis = -Infinity
-  lastNanos = 0
   constructor(
     readonly key: string,
     readonly name: string,
@@ -21,7 +19,9 @@ export class LaneSeries implements Series {
     readonly unit: string | undefined,
     readonly description: string | undefined,
     readonly level: string | undefined,
-    readonly boundaries: ReadonlyArray<number> | undefined
+    readonly boundaries: ReadonlyArray<number> | undefined,
+    /** Shared by all that have the same name and tags on the wire; `null` where the backend does not overwrite. */
+    readonly stamps: Stamps | null
   ) {}
 }
 
@@ -134,6 +134,11 @@ export const bucketOf = (boundaries: ReadonlyArray<number>, value: number): numb
   }
   return low
 }
+
+/** Whether the open window's value can be measured. */
+export const isSendable = (cell: Cell): boolean =>
+  cell.kind === "distribution" ||
+  (cell.series.valueType === "int" ? Number.isSafeInteger(cell.value) : cell.value - cell.value === 0)
 
 /** Turns the open window into the sealed one. The caller has seen that there is none yet. */
 export const seal = (cell: Cell, millis: number, nanos: number): SealedWindow => {

@@ -55,14 +55,17 @@ export const make = (options: Sink.DeliveryOptions = {}): FaultySink => {
   let writes = 0
   const write = (batch: Sink.Batch): Effect.Effect<Sink.WriteResult | void, Sink.SinkError> =>
     Effect.suspend(() => {
+      const store = (measurements: ReadonlyArray<Sink.Measurement>) => {
+        for (const measurement of measurements) stored.push(measurement)
+      }
       writes++
       const answer = answerFor(batch)
       switch (answer) {
         case "ok":
-          stored.push(...batch.measurements)
+          store(batch.measurements)
           return Effect.void
         case "store-and-hang":
-          stored.push(...batch.measurements)
+          store(batch.measurements)
           return Effect.never
         case "hang":
           return Effect.never
@@ -71,7 +74,7 @@ export const make = (options: Sink.DeliveryOptions = {}): FaultySink => {
       }
       if ("_tag" in answer) return Effect.fail(answer)
       const lost = new Set([...(answer.keep ?? []), ...(answer.rejected ?? []).map(({ index }) => index)])
-      stored.push(...batch.measurements.filter((_, index) => !lost.has(index)))
+      store(batch.measurements.filter((_, index) => !lost.has(index)))
       return Effect.succeed(answer)
     })
   return {

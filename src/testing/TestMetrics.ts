@@ -83,8 +83,9 @@ export const layer: Layer.Layer<Metrics> = Layer.effect(
     }
     const hub = new LiveHub(null, "sealed")
     hub.attach(lane, lane)
-    hub.attached.push({
+    hub.add({
       name: "test",
+      lane,
       flush: Effect.void,
       ledger: () => lane.account.snapshot(0, { queued: points.length, open: 0, inFlight: 0 })
     })

@@ -199,6 +199,55 @@ describe("what cannot be recorded", () => {
     assert.strictEqual(ledgerOf(lane).refused.invalid_tags, 30_000)
   })
 
+  it("names that are no strings are refused, and refusing does not throw either", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    for (const name of [undefined, null, 5, {}]) {
+      assert.isUndefined(hub.entry(instrument("counter", name as string), hub.region([]), undefined))
+      assert.isUndefined(
+        hub.entry(hub.pointInstrument(name as string, undefined), hub.region([]), undefined)
+      )
+    }
+    assert.deepStrictEqual(ledgerOf(lane).refused, { invalid_name: 8 })
+  })
+
+  it("a sum that grew beyond what can be sent is dropped as a window, and the series goes on", () => {
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    const float = counter(hub, "f")
+    const int = counter(hub, "i", undefined, { valueType: "int" })
+    for (let i = 0; i < 2; i++) {
+      float.incrementBy(Number.MAX_VALUE)
+      int.incrementBy(Number.MAX_SAFE_INTEGER)
+    }
+    assert.deepStrictEqual(sealAll(lane), [])
+    assert.deepStrictEqual(ledgerOf(lane).dropped, { invalid: 4 })
+    float.increment()
+    int.increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "f{}": 1, "i{}": 1 })
+  })
+
+  it("tags of a class are read the same the first time and later", () => {
+    class Tags {
+      get route(): string {
+        return "/x"
+      }
+    }
+    const lane = laneOf()
+    const hub = hubOf(lane)
+    for (let i = 0; i < 3; i++)
+      counter(hub, "a", new Tags() as unknown as Record<string, string>, { tagKeys: ["route"] }).increment()
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "a{route=/x}": 3 })
+  })
+
+  it("the bytes of a point's tags count towards the queue's bound", () => {
+    const lane = laneOf()
+    const sizes: Array<number> = []
+    lane.queue = { offer: (_, bytes) => sizes.push(bytes) }
+    point(hubOf(lane), "p", { k: "v".repeat(5000) }).emit(["v"], [1], 8, 0, undefined)
+    assert.isAtLeast(sizes[0]!, 10_000)
+  })
+
   it("after the close every recording is refused, through new and old handles, and nothing gathers", () => {
     const lane = laneOf()
     const hub = hubOf(lane)
@@ -353,6 +402,55 @@ describe("points", () => {
     )
   })
 
+  it("points of two levels, and raw recordings of that name, share the times of their series", () => {
+    const lane = laneOf({ overwrites: "ms" })
+    const hub = hubOf(lane)
+    const raw = gauge(hub, "p", undefined, { aggregate: false })
+    for (let i = 0; i < 3; i++) {
+      for (const level of ["info", "debug"]) {
+        const named = hub.entry(hub.pointInstrument("p", level), hub.region([]), undefined)
+        ;(named as ReturnType<typeof point>).emit(["v"], [1], 8, clock.now, undefined)
+      }
+      raw.set(i)
+    }
+    assert.strictEqual(new Set(lane.taken.map(({ millis }) => millis)).size, 9)
+  })
+
+  it("times stay apart when more series have points than are kept", () => {
+    const lane = laneOf({ overwrites: "ms", maxSeries: 2 })
+    const hub = hubOf(lane)
+    for (let i = 0; i < 3; i++) {
+      for (const k of ["a", "b", "c"]) point(hub, "p", { k, x: "1" }).emit(["v"], [1], 8, clock.now, undefined)
+      for (const k of ["a", "b", "c"]) point(hub, "p", { x: "1", k }).emit(["v"], [1], 8, clock.now, undefined)
+    }
+    assert.strictEqual(new Set(lane.taken.map((p) => `${text(p)} ${p.millis}`)).size, 18)
+  })
+
+  it("a raw series that is forgotten and comes back does not take its old times again, and an active one is kept", () => {
+    const lane = laneOf({ overwrites: "ms", expireAfterMillis: 10 })
+    const c = counter(hubOf(lane), "c", undefined, { aggregate: false })
+    clock.now = 1000
+    for (let i = 0; i < 50; i++) c.increment()
+    lane.expire(1005)
+    assert.strictEqual(lane.seriesCount, 1)
+    lane.expire(1010)
+    assert.strictEqual(lane.seriesCount, 0)
+    for (let i = 0; i < 50; i++) c.increment()
+    assert.strictEqual(new Set(lane.taken.map(({ millis }) => millis)).size, 100)
+  })
+
+  it("a given time in the future does not push the clock's times there", () => {
+    const lane = laneOf({ overwrites: "ms" })
+    const p = point(hubOf(lane), "p")
+    p.emit(["v"], [1], 8, 3_600_000, 0)
+    p.emit(["v"], [1], 8, 5, undefined)
+    p.emit(["v"], [1], 8, 5, undefined)
+    assert.deepStrictEqual(
+      lane.taken.map(({ millis }) => millis),
+      [3_600_000, 5, 6]
+    )
+  })
+
   it("sampling keeps about its rate, says so in the point, and does not count the others as recorded", () => {
     let i = 0
     const lane = laneOf({ sampleRate: 0.25, random: () => (i++ % 100) / 100 })
@@ -361,6 +459,42 @@ describe("points", () => {
     assert.strictEqual(lane.taken.length, 250)
     assert.strictEqual(lane.taken[0]!.sampleRate, 0.25)
     assert.strictEqual(ledgerOf(lane).recorded, 250)
+  })
+})
+
+describe("what a hub keeps", () => {
+  const keptBy = (record: (hub: Hub, i: number) => void): number => {
+    const hub = hubOf(laneOf())
+    let kept = 0
+    for (let i = 0; i < 60_000; i++) {
+      record(hub, i)
+      kept = Math.max(kept, (hub as unknown as { readonly kept: number }).kept)
+    }
+    return kept
+  }
+
+  it("is bounded, whatever callers do wrong", () => {
+    const bound = 16_384 + 64
+    const region = (hub: Hub) => hub.region([])
+    const c = instrument("counter", "c")
+    assert.isAtMost(
+      keptBy((hub, i) => void hub.entry(c, region(hub), { "": String(i) })),
+      bound
+    )
+    assert.isAtMost(
+      keptBy((hub) => void hub.entry(instrument("counter", ""), region(hub), undefined)),
+      bound
+    )
+    assert.isAtMost(
+      keptBy(
+        (hub, i) => void hub.entry(hub.pointInstrument(`${"n".repeat(9000)}${i}`, undefined), region(hub), undefined)
+      ),
+      bound
+    )
+    assert.isAtMost(
+      keptBy((hub, i) => void hub.region([{ key: "k", value: String(i) }])),
+      bound
+    )
   })
 })
 
