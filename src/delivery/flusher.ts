@@ -246,7 +246,9 @@ export const make = <Payload>(
           Effect.logWarning(
             `${name}: the schedule has ended: from now on only a full batch, a flush and the close write`
           )
-        )
+        ),
+        // So that a close does not wait for what in a schedule cannot be interrupted.
+        Effect.disconnect
       )
 
       const ledger = (): Ledger =>

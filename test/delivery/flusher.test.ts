@@ -458,6 +458,17 @@ describe("closing a scope", () => {
     })
   )
 
+  it.effect("does not wait for a schedule that cannot be interrupted", () =>
+    Effect.gen(function* () {
+      const schedule = Schedule.mapEffect(Schedule.spaced("1 second"), () => Effect.uninterruptible(Effect.never))
+      const running = yield* start({ schedule, shutdownTimeout: "20 millis" })
+      running.points(1)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* close(running), "closed")
+      assert.strictEqual(running.ledger().delivered, 1)
+    })
+  )
+
   it.effect("tries at once though a wait was under way", () =>
     Effect.gen(function* () {
       const running = yield* start({ batchSize: 2, retry: { initial: "1 minute", jitter: "none" } })
