@@ -1,8 +1,8 @@
 /**
  * The lane's bounded queue of points: Effect's `Queue` with the dropping strategy over a ring of our own, which costs a tenth
- * of `Queue.dropping`. Recording only calls `unsafeOffer`, the flusher only `takeUpTo`. No fiber ever waits on it (an
- * interrupted taker loses what was handed to it, and lets one more in than fits), and it is never shut down (what it holds
- * would be out of reach).
+ * of `Queue.dropping`. Recording only calls `unsafeOffer`, the flusher only `takeUpTo`; what is pushed out by newer points is
+ * polled from the ring, since nobody waits for room. No fiber ever waits on it (an interrupted taker loses what was handed to
+ * it, and lets one more in than fits), and it is never shut down (what it holds would be out of reach).
  */
 import { Chunk, Effect, Queue } from "effect"
 import type { Account } from "../recording/account.js"
@@ -59,8 +59,20 @@ class Ring implements Queue.BackingQueue<Point> {
   }
 
   pollUpTo(limit: number): Chunk.Chunk<Point> {
+    const { points, sizes } = this
+    const mask = points.length - 1
+    const count = Math.min(limit, this.count)
     const taken: Array<Point> = []
-    for (let n = Math.min(limit, this.count); n > 0; n--) taken.push(this.poll(undefined)!)
+    let bytes = 0
+    for (let i = 0; i < count; i++) {
+      const slot = (this.first + i) & mask
+      taken.push(points[slot]!)
+      points[slot] = undefined
+      bytes += sizes[slot]!
+    }
+    this.first = (this.first + count) & mask
+    this.count -= count
+    this.bytes -= bytes
     return Chunk.unsafeFromArray(taken)
   }
 
@@ -128,17 +140,28 @@ const fromQueue = (queue: Queue.Queue<Point>, ring: Ring, options: QueueOptions,
   let tail = 0
   let marks: Array<{ readonly tail: number; readonly at: number }> = []
 
-  const remove = (limit: number): ReadonlyArray<Point> => {
-    const points = Chunk.toReadonlyArray(Effect.runSync(Queue.takeUpTo(queue, limit)))
-    head += points.length
+  const left = (count: number): void => {
+    head += count
     let passed = 0
     while (passed < marks.length && marks[passed]!.tail <= head) passed++
     if (passed > 0) marks = marks.slice(passed)
+  }
+
+  const remove = (limit: number): ReadonlyArray<Point> => {
+    const points = Chunk.toReadonlyArray(Effect.runSync(Queue.takeUpTo(queue, limit)))
+    left(points.length)
     return points
   }
 
-  const evict = (reason: "queue_full" | "queue_bytes"): void => {
-    for (const victim of remove(1)) account.drop(reason, victim.weight)
+  const evict = (mostPoints: number, mostBytes: number, reason: "queue_full" | "queue_bytes"): void => {
+    let victims = 0
+    let weight = 0
+    while (ring.length() > mostPoints || ring.bytes > mostBytes) {
+      weight += ring.poll(undefined)!.weight
+      victims++
+    }
+    account.drop(reason, weight)
+    left(victims)
   }
 
   return {
@@ -146,9 +169,9 @@ const fromQueue = (queue: Queue.Queue<Point>, ring: Ring, options: QueueOptions,
       account.recorded += point.weight
       if (ring.bytes + bytes > capacityBytes) {
         if (!dropOldest || bytes > capacityBytes) return account.drop("queue_bytes", point.weight)
-        while (ring.bytes + bytes > capacityBytes) evict("queue_bytes")
+        evict(capacity, capacityBytes - bytes, "queue_bytes")
       }
-      if (dropOldest && ring.length() >= capacity) evict("queue_full")
+      if (dropOldest && ring.length() >= capacity) evict(capacity - 1, capacityBytes, "queue_full")
       ring.nextSize = bytes
       if (!queue.unsafeOffer(point)) return account.drop("queue_full", point.weight)
       tail++

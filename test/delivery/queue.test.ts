@@ -76,6 +76,23 @@ describe("the lane's queue", () => {
     )
   })
 
+  it("pushes out as many as it takes, and knows which are left", () => {
+    const { account, offer, queue, take } = made({ capacity: 70, capacityBytes: 10_000, overflow: "drop-oldest", maxAge: 1000 })
+    offer(70, 100)
+    queue.mark(0)
+    offer(1, 6000)
+    assert.strictEqual(account.dropped.get("queue_bytes"), 30)
+    assert.strictEqual(queue.head(), 30)
+    assert.strictEqual(queue.tail(), 71)
+    assert.strictEqual(queue.bytes(), 10_000)
+    offer(1, 10_000)
+    assert.strictEqual(queue.weight(), 1)
+    queue.expire(1000)
+    assert.strictEqual(queue.weight(), 1, "what came after the mark stays")
+    assert.deepStrictEqual(take(10), [71])
+    assert.strictEqual(queue.head(), queue.tail())
+  })
+
   it("is bounded in bytes too", () => {
     const newest = made({ capacityBytes: 100 })
     newest.offer(2, 50)

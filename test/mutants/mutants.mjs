@@ -47,8 +47,15 @@ export const mutants = [
   {
     name: "a point that was pushed out is not counted",
     file: queue,
-    find: "for (const victim of remove(1)) account.drop(reason, victim.weight)",
-    replace: "remove(1)",
+    find: "    account.drop(reason, weight)\n",
+    replace: "",
+    tests: queues
+  },
+  {
+    name: "a point that was pushed out is not known to have left",
+    file: queue,
+    find: "    left(victims)\n",
+    replace: "",
     tests: queues
   },
   {
