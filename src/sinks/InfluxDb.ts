@@ -79,11 +79,13 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
       lines: number,
       request: Http.Request
     ): Effect.Effect<Verdict, Sink.SinkError> =>
-      Effect.flatMap(Http.send(client, request), (answer) =>
-        Effect.map(Clock.currentTimeMillis, (nowMillis) =>
-          judge({ ...answer, body: withoutSecrets(answer.body, credentials) }, { sink, lines, nowMillis })
-        )
-      ).pipe(Effect.mapError(({ ambiguous, reason }) => new Sink.Unavailable({ sink, reason, ambiguous })))
+      Effect.matchEffect(Http.send(client, request), {
+        onFailure: ({ ambiguous, reason }) => Effect.fail(new Sink.Unavailable({ sink, reason, ambiguous })),
+        onSuccess: (answer) =>
+          Effect.map(Clock.currentTimeMillis, (nowMillis) =>
+            judge({ ...answer, body: withoutSecrets(answer.body, credentials) }, { sink, lines, nowMillis })
+          )
+      })
 
     const createDatabase = (credentials: Credentials | undefined, database: string) => {
       const statement = `CREATE DATABASE "${database.replace(/["\\]/g, "\\$&")}"`
@@ -99,22 +101,31 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
       )
     }
 
-    const write: Writer["write"] = (destination, body, lines) =>
-      Effect.gen(function* () {
-        const credentials = yield* authorized
-        const packed = body.length >= target.gzip ? yield* gzip(body) : undefined
-        const headers = request(credentials)
-        const post = send(credentials, lines, {
-          method: "POST",
-          url: target.writeUrl(destination),
-          headers: packed === undefined ? headers : { ...headers, "content-encoding": "gzip" },
-          body: { bytes: packed ?? body, contentType }
+    const write: Writer["write"] = (destination, body, lines) => {
+      const post = (credentials: Credentials | undefined, packed: Uint8Array | undefined) =>
+        Effect.suspend(() => {
+          const headers = request(credentials)
+          return send(credentials, lines, {
+            method: "POST",
+            url: target.writeUrl(destination),
+            headers: packed === undefined ? headers : { ...headers, "content-encoding": "gzip" },
+            body: { bytes: packed ?? body, contentType }
+          })
         })
-        const verdict = yield* post
-        if (verdict._tag !== "NoDatabase" || !target.createDatabase) return yield* settle(verdict)
-        yield* createDatabase(credentials, destination)
-        return yield* Effect.flatMap(post, settle)
-      })
+      const packing = body.length >= target.gzip ? gzip(body) : Effect.succeed(undefined)
+      return Effect.flatMap(authorized, (credentials) =>
+        Effect.flatMap(packing, (packed) =>
+          Effect.flatMap(post(credentials, packed), (verdict) =>
+            verdict._tag === "NoDatabase" && target.createDatabase
+              ? createDatabase(credentials, destination).pipe(
+                  Effect.zipRight(post(credentials, packed)),
+                  Effect.flatMap(settle)
+                )
+              : settle(verdict)
+          )
+        )
+      )
+    }
 
     const ping = Effect.gen(function* () {
       const credentials = yield* authorized

@@ -50,15 +50,18 @@ const maxWords = 1024
 /** InfluxDB 3 names no more lines than these. */
 const maxNamedLines = 100
 
+const delivered: Verdict = { _tag: "Written", result: {} }
+
 export const judge = (answer: Answer, { lines, nowMillis, sink }: Asked): Verdict => {
   const { headers, status } = answer
+  if (status === 204) return delivered
   const words = wordsOf(answer)
   const common = { sink, reason: `${status}: ${words === "" ? "no reason given" : words}` }
   const failed = (error: SinkError): Verdict => ({ _tag: "Failed", error })
   const wait = () => new Throttled({ ...common, retryAfterMillis: retryAfter(headers["retry-after"], nowMillis) })
 
   if (status >= 200 && status < 300) {
-    if (status === 204 || isPlainSuccess(answer.body)) return { _tag: "Written", result: {} }
+    if (isPlainSuccess(answer.body)) return delivered
     return failed(new Misconfigured({ sink, reason: `${status} with an error or from something else: ${words}` }))
   }
   if (status === 0 || (status >= 300 && status < 400)) {
