@@ -44,7 +44,7 @@ export interface DeliveryOptions {
    * and one warning says so. Default `Schedule.fixed("10 seconds")`.
    */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
-  /** So many waiting points are written at once, without waiting for the schedule. Default `batchSize`. */
+  /** So many waiting points are written at once, without waiting for the schedule. At most `capacity`. Default `batchSize`, or `capacity` if that is less. */
   readonly triggerSize?: number | undefined
   /** Most measurements in a write. Default: the sink's. */
   readonly batchSize?: number | undefined

@@ -139,6 +139,7 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
     if (typeof hostTag === "string") oneOf("hostTag", hostTag, "none", ["auto", "none"])
     const retry = { ...defaults.retry, ...options.retry }
     const batchSize = whole("batchSize", defaults.batchSize, maxSlots)
+    const capacity = whole("capacity", 100_000, maxSlots)
     const retryInitial = millis("retry.initial", retry.initial, 250, 1, maxTimer)
     const expireAfter = millis(
       "expireAfter",
@@ -152,10 +153,11 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
       name,
       enabled: flag("enabled", true),
       schedule,
-      triggerSize: whole("triggerSize", batchSize, maxSlots),
+      // More than the queue holds would never be reached.
+      triggerSize: whole("triggerSize", Math.min(batchSize, capacity), capacity),
       batchSize,
       batchBytes: whole("batchBytes", defaults.batchBytes, maxSlots),
-      capacity: whole("capacity", 100_000, maxSlots),
+      capacity,
       capacityBytes: whole("capacityBytes", 16 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
       overflow: oneOf("overflow", given("overflow"), "drop-newest", ["drop-newest", "drop-oldest"]),
       concurrency: whole("concurrency", 1, 1024),
@@ -203,11 +205,14 @@ const isNegative = (value: unknown): boolean =>
     : Array.isArray(value) && value.some((part) => !(typeof part === "number" && part >= 0))
 
 const show = (value: unknown): string => {
-  const text =
-    typeof value === "string"
-      ? JSON.stringify(value)
-      : typeof value === "object"
-        ? JSON.stringify(value)
-        : String(value)
+  const text = spell(value)
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
+const spell = (value: unknown): string => {
+  try {
+    return String(typeof value === "string" || typeof value === "object" ? JSON.stringify(value) : value)
+  } catch {
+    return "an object that JSON cannot spell"
+  }
 }

@@ -45,7 +45,7 @@ const options = fc.record({
   overflow: fc.constantFrom("drop-newest" as const, "drop-oldest" as const),
   ambiguous: fc.constantFrom("retry" as const, "drop" as const),
   concurrency: fc.constantFrom(1, 1, 3),
-  triggerSize: fc.constantFrom(1, 4, 100)
+  triggerSize: fc.constantFrom(1, 4, 12)
 })
 
 const capacity = 12

@@ -25,6 +25,19 @@ describe("a delivered lane", () => {
     })
   )
 
+  it.effect("loses nothing to a queue that is smaller than a batch while its backend takes everything", () =>
+    Effect.gen(function* () {
+      const running = yield* start({ batchSize: 100, capacity: 10 })
+      for (let i = 0; i < 5; i++) {
+        running.points(10)
+        yield* settle
+      }
+      assert.strictEqual(running.ledger().delivered, 50)
+      assert.deepStrictEqual(running.ledger().dropped, {})
+      yield* close(running)
+    })
+  )
+
   it.effect("writes a full batch of points at once, and windows with the next recurrence", () =>
     Effect.gen(function* () {
       const running = yield* start({ batchSize: 3 })

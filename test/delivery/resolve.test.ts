@@ -74,6 +74,7 @@ describe("delivery options", () => {
       ...[-1, Number.NaN, "-5 seconds", "soon", {}, [-1, 0]].flatMap((value) =>
         ["maxAge", "expireAfter", "shutdownTimeout", "requestTimeout"].map((option) => ({ [option]: value }))
       ),
+      { triggerSize: 11, capacity: 10 },
       { maxAge: 0 },
       { requestTimeout: 0 },
       { sampleRate: -0.1 },
@@ -104,6 +105,14 @@ describe("delivery options", () => {
     assert.strictEqual(error.message, "option capacity: 0 is not a whole number from 1 to 1073741824")
   })
 
+  it("are refused however odd what was given is", () => {
+    const circular: Record<string, unknown> = {}
+    circular["self"] = circular
+    for (const value of [circular, { big: 1n }, { toJSON: () => undefined }, Symbol("s"), () => 1]) {
+      assert.strictEqual(refused({ capacity: value }), "capacity")
+    }
+  })
+
   it("never ask a timer for more than it can do", () => {
     const { maxAge, requestTimeout, retryMax, shutdownTimeout } = resolved({
       requestTimeout: Duration.infinity,
@@ -116,7 +125,8 @@ describe("delivery options", () => {
   })
 
   it("may have a batch larger than the queue, and a longest wait below the first", () => {
-    assert.strictEqual(resolved({ batchSize: 100, capacity: 10 }).capacity, 10)
+    const { capacity, triggerSize } = resolved({ batchSize: 100, capacity: 10 })
+    assert.deepStrictEqual([capacity, triggerSize], [10, 10])
     assert.strictEqual(resolved({ retry: { initial: "1 minute" } }).retryMax, 60_000)
   })
 })
