@@ -26,6 +26,17 @@ const start = <I extends Item>(state: State<I>, tokens: ReadonlyArray<number>, o
   return { ...state, drain: { tokens, passes: sealed ? 2 : 1, marks: 0, points: 0, windows: 0, before: undefined } }
 }
 
+/** One that is under way goes on, so that who asks next may join it. */
+export const forget = <I>(state: State<I>, token: number): State<I> => {
+  const without = (tokens: ReadonlyArray<number>): ReadonlyArray<number> => tokens.filter((other) => other !== token)
+  const { drain, laterTokens } = state
+  return {
+    ...state,
+    drain: drain === undefined ? undefined : { ...drain, tokens: without(drain.tokens) },
+    laterTokens: without(laterTokens)
+  }
+}
+
 /** What had gathered was marked: a pass begins. */
 export const begin = <I>(state: State<I>, { world }: Moment): State<I> =>
   state.drain === undefined

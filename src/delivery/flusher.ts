@@ -286,7 +286,12 @@ export const make = <Payload>(
         const flushed = Deferred.unsafeMake<void>(FiberId.none)
         flushes.set(token, flushed)
         post({ _tag: "Flush", token })
-        return Deferred.await(flushed)
+        return Effect.onInterrupt(Deferred.await(flushed), () =>
+          Effect.sync(() => {
+            flushes.delete(token)
+            post({ _tag: "Forget", token })
+          })
+        )
       })
 
       return { name, lane, flush, ledger }

@@ -57,9 +57,13 @@ const handle = <I extends Item>(config: Config, state: State<I>, event: Event<I>
       return state
     case "Flush": {
       if (state.phase === "closing") return { ...state, laterTokens: [...state.laterTokens, event.token] }
-      const due = { ...state, notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, event.now) }
+      // Sooner than planned, but a caller that flushes in a loop is no reason to hammer a backend that is down.
+      const soon = Math.max(event.now, state.failedAt + config.retryInitial)
+      const due = { ...state, notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, soon) }
       return Drain.join(due, event.token, event, out)
     }
+    case "Forget":
+      return Drain.forget(state, event.token)
     case "Close":
       if (state.phase === "closing") return state
       out.push({ _tag: "MarkDue", by: "close" })
@@ -330,7 +334,8 @@ const isolate = <I extends Item>(
   const rejections = before.rejections + 1
   const wait =
     rejections < Retry.freeRejections ? 0 : Retry.backoff(config, rejections - Retry.freeRejections, moment.random)
-  const state = { ...before, rejections, notBefore: Math.max(before.notBefore, moment.now + wait) }
+  const notBefore = Math.max(before.notBefore, moment.now + wait)
+  const state = { ...before, rejections, failedAt: moment.now, notBefore }
   if (outcome.ambiguous && config.ambiguous === "drop") {
     return countRefused(doubted(config, state, batch, out, halve), batch.items.length, outcome.reason, out)
   }
@@ -385,6 +390,7 @@ const failing = <I>(
     failingSince: failures === 1 ? now : state.failingSince,
     round: counts ? state.round + 1 : state.round,
     backoff: counts ? state.backoff + 1 : state.backoff,
+    failedAt: now,
     notBefore: until,
     throttled: asked !== undefined || (state.throttled && state.notBefore > now)
   }

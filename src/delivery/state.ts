@@ -93,6 +93,8 @@ export interface State<I> {
   readonly rejections: number
   /** Measurements that backend or encoder refused, ever. */
   readonly refused: number
+  /** When a write was last refused or failed. */
+  readonly failedAt: number
   readonly notBefore: number
   /** Whether `notBefore` is what the backend asked for. */
   readonly throttled: boolean
@@ -135,6 +137,8 @@ export type Happening<I> =
   /** The schedule recurred. */
   | { readonly _tag: "Tick" }
   | { readonly _tag: "Flush"; readonly token: number }
+  /** Nobody waits for this flush any more. */
+  | { readonly _tag: "Forget"; readonly token: number }
   /** No recording is accepted any more. */
   | { readonly _tag: "Close" }
   /** The time for closing is up. */
@@ -206,6 +210,7 @@ export const initial = <I>(now: number): State<I> => ({
   backoff: 0,
   rejections: 0,
   refused: 0,
+  failedAt: Number.NEGATIVE_INFINITY,
   notBefore: now,
   throttled: false,
   tokens: Number.POSITIVE_INFINITY,

@@ -269,6 +269,29 @@ describe("a delivered lane", () => {
     })
   )
 
+  it.effect("writes nothing for a flush that was interrupted before its turn", () =>
+    Effect.gen(function* () {
+      const gate = yield* Effect.makeLatch(false)
+      const running = yield* start({}, (backend) => ({
+        write: (batch) => Effect.zipRight(gate.await, backend.sink.write({ ...batch, payload: undefined }))
+      }))
+      running.points(1)
+      const first = yield* Effect.fork(running.delivery.flush)
+      yield* settle
+      running.increment("a")
+      const later = yield* Effect.fork(running.delivery.flush)
+      yield* settle
+      yield* Fiber.interrupt(later)
+      yield* gate.open
+      yield* Fiber.join(first)
+      yield* settle
+      assert.strictEqual(running.backend.writes.length, 1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(running.ledger().delivered, 2)
+      yield* close(running)
+    })
+  )
+
   it.effect("survives a caller of flush that is interrupted", () =>
     Effect.gen(function* () {
       const running = yield* start()

@@ -210,10 +210,37 @@ describe("waiting between tries", () => {
     }
   })
 
-  it("is skipped by a flush and by a close, but a backend that asked for patience is only bothered by a close", () => {
+  it("is cut short by a flush, but to no less than the first wait, however many flushes there are", () => {
+    for (const tag of ["Unavailable", "Misconfigured"] as const) {
+      const world = writing(2)
+      for (let i = 0; i < 5; i++) {
+        world.answer(fails(tag), none)
+        if (i < 4) world.advance()
+      }
+      const { now } = world
+      for (let i = 0; i < 200; i++) world.flush()
+      assert.strictEqual(world.requests, 5)
+      assert.strictEqual(world.wakeAt(), now + 250)
+      world.advance(1000)
+      assert.strictEqual(world.requests, 6)
+      world.answer(fails(tag), none)
+      world.advance(300)
+      world.flush()
+      assert.strictEqual(world.requests, 7, "at once, if the last try is long enough ago")
+    }
+    const rejecting = writing(256)
+    for (let i = 0; i < 40; i++) {
+      if (rejecting.open.length === 0) rejecting.advance()
+      rejecting.answer(fails("Rejected"), none)
+    }
+    for (let i = 0; i < 200; i++) rejecting.flush()
+    assert.strictEqual(rejecting.requests, 40)
+  })
+
+  it("is skipped by a close, and a backend that asked for patience is only bothered by that", () => {
     const down = writing(2)
     down.answer(fails("Unavailable"), none)
-    down.flush()
+    down.close()
     assert.strictEqual(down.open.length, 1)
 
     const throttled = writing(2)
@@ -493,6 +520,26 @@ describe("what is written when", () => {
       check(world)
     }
     assert.deepStrictEqual(world.flushed, [0])
+  })
+
+  it("a flush that nobody waits for any more leaves nothing behind", () => {
+    const world = new World(rules())
+    world.record("a")
+    world.flush()
+    for (let token = 1; token <= 100; token++) {
+      world.record("b")
+      world.flush()
+      world.forget(token)
+    }
+    assert.deepStrictEqual(world.state.laterTokens, [])
+    world.flush()
+    world.forget(0)
+    assert.deepStrictEqual(world.state.drain?.tokens, [])
+    world.ok()
+    assert.deepStrictEqual(world.flushed, [])
+    assert.strictEqual(world.open.length, 1, "the one that is waited for goes on")
+    world.ok()
+    assert.deepStrictEqual(world.flushed, [101])
   })
 
   it("two flushes at once are one; one that has more to flush comes after it", () => {

@@ -165,6 +165,10 @@ export class World {
     this.post({ _tag: "Flush", token: this.flushes.length - 1 })
   }
 
+  forget(token: number): void {
+    this.post({ _tag: "Forget", token })
+  }
+
   /** Time passes until the reducer wants to be told, or for `millis`. */
   advance(millis?: number): void {
     const at = millis === undefined ? this.wakeAt() : this.now + millis

@@ -414,14 +414,35 @@ export const mutants = [
   {
     name: "a flush bothers a backend that asked for patience",
     file: reducer,
-    find: "notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, event.now)",
-    replace: "notBefore: event.now",
+    find: "notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, soon)",
+    replace: "notBefore: soon",
     tests: laws
+  },
+  {
+    name: "flushes in a loop hammer a backend that is down",
+    file: reducer,
+    find: "Math.max(event.now, state.failedAt + config.retryInitial)",
+    replace: "event.now",
+    tests: laws
+  },
+  {
+    name: "a flush that was interrupted is remembered",
+    file: flusher,
+    find: '            post({ _tag: "Forget", token })\n',
+    replace: "",
+    tests: shell
+  },
+  {
+    name: "a close waits for the schedule",
+    file: flusher,
+    find: "        // So that a close does not wait for what in a schedule cannot be interrupted.\n        Effect.disconnect",
+    replace: "        Effect.interruptible",
+    tests: shell
   },
   {
     name: "a flush waits for the next try",
     file: reducer,
-    find: "notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, event.now)",
+    find: "notBefore: state.throttled ? state.notBefore : Math.min(state.notBefore, soon)",
     replace: "notBefore: state.notBefore",
     tests: laws
   },
