@@ -364,6 +364,9 @@ const enqueueAgain = <I>(_config: Config, state: State<I>, batch: Batch<I>): Sta
 const enqueue = <I>(config: Config, state: State<I>, batch: Batch<I>): State<I> =>
   enqueueAgain(config, { ...state, nextId: state.nextId + 1 }, { ...batch, id: `${config.idPrefix}${state.nextId}` })
 
+/** After so long without a failure, milliseconds, the next one is news. */
+const calm = 60_000
+
 const failing = <I>(
   config: Config,
   state: State<I>,
@@ -379,8 +382,12 @@ const failing = <I>(
   const usual = wrong ? config.retryMax : Retry.backoff(config, state.backoff, random)
   const until = asked === undefined && !counts ? state.notBefore : Math.max(state.notBefore, now + (asked ?? usual))
   const failures = state.failures + 1
-  if (isPowerOfTwo(failures)) {
-    const since = failures === 1 ? "" : `, ${failures} times in a row for ${seconds(now - state.failingSince)}`
+  const isCalm = state.failures === 0 && now - state.recoveredAt >= calm
+  const troubles = isCalm ? 1 : state.troubles + 1
+  const logs = isPowerOfTwo(troubles)
+  if (logs) {
+    const row = failures === 1 ? "" : `, ${failures} times in a row for ${seconds(now - state.failingSince)}`
+    const since = troubles === failures ? row : `${row}, ${troubles} times on and off`
     const message = `cannot write (${outcome._tag}${since}), keeping what is buffered: ${outcome.reason}`
     out.push({ _tag: "Log", level: wrong ? "error" : "warning", message })
   }
@@ -388,6 +395,8 @@ const failing = <I>(
     ...state,
     failures,
     failingSince: failures === 1 ? now : state.failingSince,
+    troubles,
+    logged: logs || (failures > 1 && state.logged),
     round: counts ? state.round + 1 : state.round,
     backoff: counts ? state.backoff + 1 : state.backoff,
     failedAt: now,
@@ -400,8 +409,8 @@ const failing = <I>(
 const recovered = <I>(state: State<I>, { now }: Moment, out: Out<I>): State<I> => {
   if (state.failures === 0) return state
   const message = `writes again after ${state.failures} failures in ${seconds(now - state.failingSince)}`
-  out.push({ _tag: "Log", level: "info", message })
-  return { ...state, failures: 0, backoff: 0, notBefore: now, throttled: false }
+  if (state.logged) out.push({ _tag: "Log", level: "info", message })
+  return { ...state, failures: 0, recoveredAt: now, backoff: 0, notBefore: now, throttled: false }
 }
 
 const countRefused = <I>(state: State<I>, count: number, reason: string, out: Out<I>): State<I> => {

@@ -86,6 +86,11 @@ export interface State<I> {
   /** Writes that failed in a row, and since when. Several in flight that fail together count once in `round`. */
   readonly failures: number
   readonly failingSince: number
+  /** Failures with no calm minute between two: what is logged is every doubling of it. */
+  readonly troubles: number
+  /** Whether any of `failures` was logged, so that their end is. */
+  readonly logged: boolean
+  readonly recoveredAt: number
   readonly round: number
   /** Doublings of the wait between tries. */
   readonly backoff: number
@@ -206,6 +211,9 @@ export const initial = <I>(now: number): State<I> => ({
   through: 0,
   failures: 0,
   failingSince: 0,
+  troubles: 0,
+  logged: false,
+  recoveredAt: Number.NEGATIVE_INFINITY,
   round: 0,
   backoff: 0,
   rejections: 0,

@@ -277,6 +277,26 @@ describe("waiting between tries", () => {
     assert.strictEqual(world.logs.length, 5)
     assert.match(world.logs[4]!, /^info: writes again after 9 failures in 91\.8 s$/)
   })
+
+  it("is logged no more often while a backend fails on and off, and anew after a calm minute", () => {
+    const world = writing(2)
+    const flap = (): void => {
+      world.answer(fails("Throttled", { retryAfterMillis: 1000 }), none)
+      world.advance()
+      world.ok()
+      world.point()
+      world.point()
+    }
+    for (let i = 0; i < 65; i++) flap()
+    assert.strictEqual(world.logs.length, 14, "7 doublings, each with its end")
+    assert.match(world.logs[12]!, /64 times on and off/)
+    world.now += 60_000
+    flap()
+    assert.deepStrictEqual(world.logs.slice(14), [
+      "warning: cannot write (Throttled), keeping what is buffered: no",
+      "info: writes again after 1 failures in 1 s"
+    ])
+  })
 })
 
 describe("the fate of a batch", () => {

@@ -463,8 +463,22 @@ export const mutants = [
   {
     name: "every failure is logged",
     file: reducer,
-    find: "  if (isPowerOfTwo(failures)) {",
-    replace: "  if (failures > 0) {",
+    find: "const logs = isPowerOfTwo(troubles)",
+    replace: "const logs = failures > 0",
+    tests: laws
+  },
+  {
+    name: "each failure on and off is logged",
+    file: reducer,
+    find: "const troubles = isCalm ? 1 : state.troubles + 1",
+    replace: "const troubles = failures",
+    tests: laws
+  },
+  {
+    name: "the end of a failure is logged that was not",
+    file: reducer,
+    find: "if (state.logged) out.push",
+    replace: "out.push",
     tests: laws
   },
 
