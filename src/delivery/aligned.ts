@@ -6,9 +6,9 @@ import { Duration, Effect, Schedule, ScheduleDecision, ScheduleInterval } from "
  * spread their writes. A recurrence that is missed because work took longer is skipped. Its output counts recurrences.
  *
  * @example
- * import { Metrics, StatsD } from "effect-metrics"
+ * import { Console, Metrics } from "effect-metrics"
  *
- * StatsD.layer({ schedule: Metrics.aligned("1 minute", { offset: "5 seconds" }) })
+ * Console.layer({ schedule: Metrics.aligned("1 minute", { offset: "5 seconds" }) })
  *
  * @since 0.1.0
  * @category schedules
