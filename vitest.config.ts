@@ -34,7 +34,14 @@ export default defineConfig({
       { extends: true, test: { name: "house", include: ["test/house/**/*.test.ts"], testTimeout: 60_000 } },
       {
         extends: true,
-        test: { name: "package", include: ["test/package.test.ts"], testTimeout: 120_000, hookTimeout: 240_000 }
+        test: {
+          name: "package",
+          include: ["test/package.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          // It builds dist/, which a test of the house does as well: not at the same time.
+          sequence: { groupOrder: 1 }
+        }
       }
     ]
   }
