@@ -9,7 +9,7 @@ import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, FiberId, Runtime
 import type { Ledger } from "../Ledger.js"
 import { dropped, imbalance } from "../Ledger.js"
 import type { Lane } from "../recording/lane.js"
-import type { Measurement } from "../recording/measurement.js"
+import type { Measurement, Series } from "../recording/measurement.js"
 import * as LaneQueue from "./queue.js"
 import * as Random from "./random.js"
 import * as Reducer from "./reducer.js"
@@ -70,6 +70,8 @@ export const make = <Payload>(
       /** Until when the flusher sleeps; `-Infinity` while it is awake, and will ask anew before it sleeps. */
       let armed: number | undefined = -Infinity
       const sends = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+      /** Of series whose window was reopened: its weight, until it is written again. */
+      const reopened = new Map<Series, number>()
       const flushes = new Map<number, Deferred.Deferred<void>>()
       let nextToken = 0
       const logs: Array<Effect.Effect<void>> = []
@@ -129,13 +131,16 @@ export const make = <Payload>(
           case "Encode":
             return answer(encode(action.batch))
           case "Send":
+            retry(action.batch.items)
             return send(action.batch, action.payload)
           case "Delivered":
             return lane.delivered(action.items)
           case "Dropped":
+            for (const { series } of action.items) reopened.delete(series)
             return lane.dropped(action.items, action.reason)
           case "Reopen":
             answer({ _tag: "Reopened" })
+            for (const { series, weight } of action.windows) reopened.set(series, weight)
             return lane.reopen(action.windows)
           case "DropRest":
             lane.markDue()
@@ -164,6 +169,14 @@ export const make = <Payload>(
             return
           case "End":
             Deferred.unsafeDone(ended, Exit.void)
+        }
+      }
+
+      const retry = (items: ReadonlyArray<Measurement>): void => {
+        if (reopened.size === 0) return
+        for (const { series } of items) {
+          lane.account.retried += reopened.get(series) ?? 0
+          reopened.delete(series)
         }
       }
 

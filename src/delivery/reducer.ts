@@ -300,7 +300,7 @@ const keep = <I extends Item>(
   if (items.length === 0) return state
   const windows = batch.unsure ? [] : items.filter((item) => !isPoint(item))
   const left = windows.length === 0 ? items : items.filter(isPoint)
-  if (windows.length > 0) out.push({ _tag: "Reopen", windows }, { _tag: "Retried", weight: weigh(windows) })
+  if (windows.length > 0) out.push({ _tag: "Reopen", windows })
   const reopened = windows.length === 0 ? state : Drain.reopened(state)
   if (left.length === 0) return reopened
   return left.length === batch.items.length

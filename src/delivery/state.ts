@@ -192,7 +192,7 @@ export type Action<I> =
   | { readonly _tag: "Reopen"; readonly windows: ReadonlyArray<I> }
   /** Drops what waits outside of the state. */
   | { readonly _tag: "DropRest"; readonly reason: DropReason }
-  /** Side counters of the ledger. */
+  /** Side counters of the ledger; of windows that were reopened, only who merges them knows when they are written again. */
   | { readonly _tag: "Retried"; readonly weight: number }
   | { readonly _tag: "Ambiguous"; readonly weight: number }
   | { readonly _tag: "Sent"; readonly measurements: number; readonly bytes: number }

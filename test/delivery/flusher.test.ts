@@ -226,6 +226,29 @@ describe("a delivered lane", () => {
     })
   )
 
+  it.effect("counts windows as retried when they are written again, and not before", () =>
+    Effect.gen(function* () {
+      const running = yield* start({ retry: { initial: "1 minute", jitter: "none" }, shutdownTimeout: "20 millis" })
+      running.backend.mode = "down"
+      running.increment("a", 3)
+      yield* TestClock.adjust("10 seconds")
+      running.increment("a", 2)
+      assert.strictEqual(running.backend.writes.length, 1)
+      assert.strictEqual(running.ledger().retried, 0)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(running.backend.writes.length, 2)
+      assert.strictEqual(running.ledger().retried, 3)
+      running.backend.mode = "ok"
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(running.ledger().delivered, 5)
+      assert.strictEqual(running.ledger().retried, 8)
+      running.increment("a")
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(running.ledger().retried, 8)
+      yield* close(running)
+    })
+  )
+
   it.effect("writes as many batches at a time as concurrency says, and one of a series", () =>
     Effect.gen(function* () {
       const running = yield* start({ batchSize: 1, concurrency: 3 })

@@ -204,6 +204,20 @@ export const mutants = [
     tests: shell
   },
   {
+    name: "windows that were reopened are not counted when they are written again",
+    file: flusher,
+    find: "lane.account.retried += reopened.get(series) ?? 0",
+    replace: "",
+    tests: shell
+  },
+  {
+    name: "windows that were reopened are counted with every write from then on",
+    file: flusher,
+    find: "          reopened.delete(series)\n        }",
+    replace: "        }",
+    tests: shell
+  },
+  {
     name: "a defect of the sink is retried for ever",
     file: flusher,
     find: 'return { _tag: "Defect", reason: `the sink died',
