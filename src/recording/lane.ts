@@ -8,7 +8,7 @@ import type { Instrument } from "./instrument.js"
 import * as Series from "./series.js"
 import type { FieldValue, Kind, Measurement, Point, Tag } from "./measurement.js"
 import type { PointQueue } from "./queue.js"
-import { type Precision, type Stamp, Stamps } from "./stamps.js"
+import { type Precision, Stamps } from "./stamps.js"
 import * as Tags from "./tags.js"
 
 /** What a view decides about a series: another identity, or `null` to exclude it. */
@@ -296,23 +296,25 @@ export class Lane implements Target, Series.Owner {
     const { account, config } = this
     if (this.closed) return this.refuse("closed", series.name)
     if (config.sampleRate < 1 && config.random() >= config.sampleRate) return
-    let at: Stamp = { millis, nanos: nanos ?? config.nanos }
+    let atMillis = millis
+    let atNanos = nanos ?? config.nanos
     const { stamps } = series
     if (stamps !== null) {
-      const free = nanos === undefined ? stamps.fromClock(millis, config.nanos) : stamps.fromCaller(millis, nanos)
-      if (free === undefined) {
+      if (nanos !== undefined) stamps.fromCaller(millis, nanos)
+      else if (!stamps.fromClock(millis, config.nanos)) {
         account.recorded += 1
         account.drop("same_timestamp", 1)
         return
       }
-      at = free
+      atMillis = stamps.millis
+      atNanos = stamps.nanos
     }
     const point: Point = {
       _tag: "point",
       series,
       weight: 1,
-      millis: at.millis,
-      nanos: at.nanos,
+      millis: atMillis,
+      nanos: atNanos,
       fieldNames,
       fieldValues,
       sampleRate: config.sampleRate

@@ -6,79 +6,94 @@
 /** The precision at which a backend overwrites what has the same series and timestamp. */
 export type Precision = "ns" | "us" | "ms" | "s"
 
-export interface Stamp {
-  readonly millis: number
-  readonly nanos: number
-}
-
-/** The last timestamps of one series. Hot state. */
+/**
+ * The last timestamps of one series. Hot state: a point's time is left in `millis` and `nanos`, so that none needs an object
+ * of its own.
+ */
 export class Stamps {
-  private clock: Stamp
-  private given: Stamp = never
+  /** The last that the clock gave, or the one just made free. */
+  millis: number
+  nanos = 0
+  private clockMillis: number
+  private clockNanos = 0
+  private givenMillis = -Infinity
+  private givenNanos = 0
   constructor(
     private readonly precision: Precision,
     /** Where those of a series that may have been this one ended. */
     floor: number
   ) {
-    this.clock = { millis: floor, nanos: 0 }
+    this.millis = this.clockMillis = floor
   }
 
   /** The milliseconds after all that the clock gave. */
   get end(): number {
-    return this.clock.millis + 1
+    return this.clockMillis + 1
   }
 
-  /** A time that the clock gave, or the next free one; `undefined` if that is more than a second away. */
-  fromClock(millis: number, nanos: number): Stamp | undefined {
+  /** A time that the clock gave, or the next free one; `false` if that is more than a second away. */
+  fromClock(millis: number, nanos: number): boolean {
     const { precision } = this
-    let stamp: Stamp = { millis, nanos }
-    if (compare(stamp, this.clock, precision) <= 0) stamp = next(this.clock, precision)
-    if (compare(stamp, this.given, precision) === 0) stamp = next(stamp, precision)
-    if (stamp.millis - millis > 1000) return undefined
-    this.clock = stamp
-    return stamp
+    this.millis = millis
+    this.nanos = nanos
+    if (compare(millis, nanos, this.clockMillis, this.clockNanos, precision) <= 0) {
+      this.millis = this.clockMillis
+      this.nanos = this.clockNanos
+      this.step()
+    }
+    if (compare(this.millis, this.nanos, this.givenMillis, this.givenNanos, precision) === 0) this.step()
+    if (this.millis - millis > 1000) return false
+    this.clockMillis = this.millis
+    this.clockNanos = this.nanos
+    return true
   }
 
   /** A time that a caller gave. */
-  fromCaller(millis: number, nanos: number): Stamp {
+  fromCaller(millis: number, nanos: number): void {
     const { precision } = this
-    let stamp: Stamp = { millis, nanos }
-    if (compare(stamp, this.given, precision) === 0 || compare(stamp, this.clock, precision) === 0) {
-      stamp = next(stamp, precision)
+    this.millis = millis
+    this.nanos = nanos
+    const isTaken =
+      compare(millis, nanos, this.givenMillis, this.givenNanos, precision) === 0 ||
+      compare(millis, nanos, this.clockMillis, this.clockNanos, precision) === 0
+    if (isTaken) this.step()
+    if (compare(this.millis, this.nanos, this.givenMillis, this.givenNanos, precision) > 0) {
+      this.givenMillis = this.millis
+      this.givenNanos = this.nanos
     }
-    if (compare(stamp, this.given, precision) > 0) this.given = stamp
-    return stamp
+  }
+
+  /** One unit further. */
+  private step(): void {
+    switch (this.precision) {
+      case "ns":
+        this.nanos += 1
+        break
+      case "us":
+        this.nanos = (Math.floor(this.nanos / 1000) + 1) * 1000
+        break
+      case "ms":
+        this.millis += 1
+        break
+      case "s":
+        this.millis = (Math.floor(this.millis / 1000) + 1) * 1000
+    }
+    if (this.nanos >= 1_000_000) {
+      this.nanos -= 1_000_000
+      this.millis += 1
+    }
   }
 }
-
-const never: Stamp = { millis: -Infinity, nanos: 0 }
 
 /** Below, at or above, as the backend sees it. */
-const compare = (a: Stamp, b: Stamp, precision: Precision): number => {
-  switch (precision) {
-    case "ns":
-      return a.millis === b.millis ? a.nanos - b.nanos : a.millis - b.millis
-    case "us":
-      return a.millis === b.millis ? Math.floor(a.nanos / 1000) - Math.floor(b.nanos / 1000) : a.millis - b.millis
-    case "ms":
-      return a.millis - b.millis
-    case "s":
-      return Math.floor(a.millis / 1000) - Math.floor(b.millis / 1000)
-  }
+const compare = (
+  millis: number,
+  nanos: number,
+  otherMillis: number,
+  otherNanos: number,
+  precision: Precision
+): number => {
+  if (precision === "s") return Math.floor(millis / 1000) - Math.floor(otherMillis / 1000)
+  if (millis !== otherMillis || precision === "ms") return millis - otherMillis
+  return precision === "ns" ? nanos - otherNanos : Math.floor(nanos / 1000) - Math.floor(otherNanos / 1000)
 }
-
-const next = ({ millis, nanos }: Stamp, precision: Precision): Stamp => {
-  switch (precision) {
-    case "ns":
-      return carried(millis, nanos + 1)
-    case "us":
-      return carried(millis, (Math.floor(nanos / 1000) + 1) * 1000)
-    case "ms":
-      return { millis: millis + 1, nanos }
-    case "s":
-      return { millis: (Math.floor(millis / 1000) + 1) * 1000, nanos }
-  }
-}
-
-const carried = (millis: number, nanos: number): Stamp =>
-  nanos < 1_000_000 ? { millis, nanos } : { millis: millis + 1, nanos: nanos - 1_000_000 }
