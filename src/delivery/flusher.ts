@@ -16,6 +16,7 @@ import * as Reducer from "./reducer.js"
 import { maxTimer, type Resolved } from "./resolve.js"
 import { type Encoded, type Sink, type SinkError, Unavailable, type WriteResult } from "./sink.js"
 import * as State from "./state.js"
+import * as Turn from "./turn.js"
 
 /** A lane that is being delivered. */
 export interface Delivery {
@@ -86,6 +87,7 @@ export const make = <Payload>(
         pending.push(happening)
         if (running) return
         running = true
+        Turn.enter()
         try {
           for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
             const [after, actions] = Reducer.step(config, state, { ...next, ...moment() })
@@ -129,7 +131,8 @@ export const make = <Payload>(
           case "ExpireQueued":
             return queue.expire(monotonic())
           case "Encode":
-            return answer(encode(action.batch))
+            if (!Turn.isSpent()) return answer(encode(action.batch))
+            return Turn.later(() => post(encode(action.batch)))
           case "Send":
             retry(action.batch.items)
             return send(action.batch, action.payload)

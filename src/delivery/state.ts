@@ -182,7 +182,7 @@ export type Action<I> =
   | { readonly _tag: "Gather"; readonly limit: number; readonly points: number }
   /** Drops queued points that have expired. */
   | { readonly _tag: "ExpireQueued" }
-  /** Answered by `Encoded` or `EncodeThrew`. */
+  /** Answered by `Encoded` or `EncodeThrew`, at once or in a later turn of the event loop. */
   | { readonly _tag: "Encode"; readonly batch: Batch<I> }
   /** Answered by `Done`, some time. */
   | { readonly _tag: "Send"; readonly batch: Batch<I>; readonly payload: unknown }

@@ -25,6 +25,56 @@ describe("a delivered lane", () => {
     })
   )
 
+  it.live("lets others have their turn between the writes of a long flush, though its sink answers at once", () =>
+    Effect.gen(function* () {
+      const turns: Array<number> = []
+      let turn = 0
+      const count = (): void => {
+        turn++
+        if (turns.length < 20) setImmediate(count)
+      }
+      const running = yield* start({ batchSize: 10, triggerSize: 1000 }, () => ({
+        encode: (measurements) => {
+          const until = performance.now() + 2
+          while (performance.now() < until);
+          return { payload: undefined, taken: measurements.length, bytes: 1, refused: [] }
+        },
+        write: () => Effect.sync(() => void turns.push(turn))
+      }))
+      running.points(200)
+      setImmediate(count)
+      yield* running.delivery.flush
+      assert.strictEqual(running.ledger().delivered, 200)
+      assert.isAtLeast(new Set(turns).size, 5)
+      yield* close(running)
+    })
+  )
+
+  it.live("lets others have their turn while everything is refused by its encoder", () =>
+    Effect.gen(function* () {
+      let turns = 0
+      const count = (): void => {
+        turns++
+        if (running.ledger().buffered.queued > 0) setImmediate(count)
+      }
+      const running = yield* start({ batchSize: 10, triggerSize: 1000 }, () => ({
+        encode: (measurements) => {
+          const until = performance.now() + 2
+          while (performance.now() < until);
+          const refused = Array.from(measurements, (_, index) => ({ index, drop: "invalid", reason: "" }) as const)
+          return { payload: undefined, taken: measurements.length, bytes: 0, refused }
+        },
+        write: () => Effect.void
+      }))
+      running.points(200)
+      setImmediate(count)
+      yield* running.delivery.flush
+      assert.deepStrictEqual(running.ledger().dropped, { invalid: 200 })
+      assert.isAtLeast(turns, 5)
+      yield* close(running)
+    })
+  )
+
   it.effect("loses nothing to a queue that is smaller than a batch while its backend takes everything", () =>
     Effect.gen(function* () {
       const running = yield* start({ batchSize: 100, capacity: 10 })

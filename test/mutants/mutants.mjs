@@ -225,6 +225,13 @@ export const mutants = [
     tests: shell
   },
   {
+    name: "a flush holds the event loop",
+    file: flusher,
+    find: "if (!Turn.isSpent()) return answer(encode(action.batch))",
+    replace: "if (Turn.isSpent() || true) return answer(encode(action.batch))",
+    tests: shell
+  },
+  {
     name: "an encoder that throws is not caught",
     file: flusher,
     find: '        return { _tag: "EncodeThrew", id, reason: `the encoder threw ${describe(error)}` }',
