@@ -80,7 +80,7 @@ describe("layerPartitioned", () => {
     })
   )
 
-  it.live("has at most a hundred destinations, refuses further ones, and closes all within one deadline", () =>
+  it.live("has at most a hundred destinations, and refuses further ones", () =>
     Effect.gen(function* () {
       const sink = partitioned()
       const hub = yield* Effect.gen(function* () {
@@ -89,6 +89,31 @@ describe("layerPartitioned", () => {
       }).pipe(Effect.provide(sink.layer))
       assert.strictEqual(sink.received.size, 100)
       assert.deepStrictEqual(Metrics.ledgersOf(hub)[0]?.ledger.refused, { series_limit: 50 })
+    })
+  )
+
+  it.live("closes all destinations side by side, within one deadline", () =>
+    Effect.gen(function* () {
+      let begun = 0
+      /** Writes that had begun when a destination gave up. */
+      const begunAtLoss: Array<number> = []
+      const logger = Logger.make(({ message }) => {
+        if (String(message).includes("lost 1 (shutdown_deadline 1)")) begunAtLoss.push(begun)
+      })
+      const layer = Sink.layerPartitioned({
+        sink: "dbs",
+        partition: ({ tags }) => tags["db"] ?? "main",
+        make: Effect.succeed((): Sink.Sink => ({
+          write: () => Effect.suspend(() => (begun++, Effect.never))
+        })),
+        defaults: { batchSize: 10, ambiguous: "retry" },
+        delivery: { shutdownTimeout: "200 millis" }
+      })
+      yield* Effect.forEach(["a", "b", "c", "d", "e"], (db) => Metrics.increment(hits, { tags: { db } })).pipe(
+        Effect.provide(layer),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.deepStrictEqual(begunAtLoss, [5, 5, 5, 5, 5])
     })
   )
 })

@@ -7,12 +7,14 @@ const reducer = "src/delivery/reducer.ts"
 const retry = "src/delivery/retry.ts"
 const drain = "src/delivery/drain.ts"
 const queue = "src/delivery/queue.ts"
+const attach = "src/delivery/attach.ts"
 
 const shell = ["test/delivery/flusher.test.ts"]
 const laws = ["test/delivery/reducer.laws.test.ts"]
 const enumerated = ["test/delivery/reducer.enumerated.test.ts", "-t", "at a time"]
 const fates = ["test/delivery/fates.test.ts"]
 const queues = ["test/delivery/queue.test.ts"]
+const wiring = ["test/delivery/options.test.ts"]
 
 export const mutants = [
   // The queue.
@@ -545,5 +547,42 @@ export const mutants = [
     find: "drain.marks === state.marks && drain.points === world.tail && world.dirty === 0",
     replace: "drain.points >= 0",
     tests: enumerated
+  },
+
+  // From the options to the lane.
+  {
+    name: "viewPoint is forgotten",
+    file: attach,
+    find: "viewPoint: viewOf(options.viewPoint)",
+    replace: "viewPoint: viewOf(options.view)",
+    tests: wiring
+  },
+  {
+    name: "maxSeries is forgotten",
+    file: attach,
+    find: "maxSeries: options.maxSeries",
+    replace: "maxSeries: 10_000",
+    tests: wiring
+  },
+  {
+    name: "expireAfter is forgotten",
+    file: attach,
+    find: "expireAfterMillis: options.expireAfter ?? null",
+    replace: "expireAfterMillis: null",
+    tests: wiring
+  },
+  {
+    name: "aggregate is forgotten",
+    file: attach,
+    find: "aggregate: options.aggregate",
+    replace: "aggregate: true",
+    tests: wiring
+  },
+  {
+    name: "resend is forgotten",
+    file: attach,
+    find: 'resendGauges: options.resend === "always"',
+    replace: "resendGauges: false",
+    tests: wiring
   }
 ]
