@@ -134,6 +134,7 @@ describe("a delivered lane", () => {
             })
         })).pipe(Effect.provide(collectLogs(lines)))
         running.points(8)
+        yield* running.delivery.flush
         yield* settle
         assert.strictEqual(running.backend.stored.length, stored)
         assert.deepStrictEqual(running.ledger().dropped, dropped)

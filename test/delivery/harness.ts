@@ -145,7 +145,7 @@ export const settle = Effect.replicateEffect(
     Effect.replicateEffect(Effect.yieldNow(), 50),
     Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
   ),
-  4
+  8
 )
 
 /** Ends the scope in a fiber of its own, so that a close which hangs fails the test instead of hanging it. */

@@ -68,7 +68,7 @@ const closeAndGiveUp = (world: World): void => {
 
 describe("the reducer, enumerated", () => {
   const table: ReadonlyArray<readonly [string, number, number, Partial<Config>]> = [
-    ["one write at a time, unknown fates retried", 6, 40_000, {}],
+    ["one write at a time, unknown fates retried", 6, 39_000, {}],
     ["unknown fates dropped", 6, 35_000, { ambiguous: "drop" }],
     ["two writes at a time", 6, 30_000, { concurrency: 2, batchSize: 1 }],
     ["a batch larger than what triggers it", 6, 40_000, { triggerSize: 1 }],
