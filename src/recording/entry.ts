@@ -96,12 +96,19 @@ export class CounterEntry extends EntryBase<CounterCell> {
       first.recorded++
     } else this.addTo(first, step)
     if (others !== null) {
-      for (let i = 0; i < others.length; i++) this.addTo(others[i]!, step)
+      for (let i = 0; i < others.length; i++) {
+        const cell = others[i]!
+        if (cell.gathering) {
+          cell.value += step
+          cell.weight++
+          cell.recorded++
+        } else this.addTo(cell, step)
+      }
     }
   }
 
   private addTo(cell: CounterCell, step: number): void {
-    const live = cell.gathering ? cell : this.wake(cell, step)
+    const live = this.wake(cell, step)
     if (live === null) return
     live.value += step
     live.weight++

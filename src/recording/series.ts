@@ -50,8 +50,6 @@ abstract class CellBase {
   weight = 0
   /** When the open window was opened: at the series' creation, then when the last one was sealed. */
   startMillis: number
-  /** When the series' life began; a later life has a later one. */
-  readonly createdMillis: number
   sealed: SealedWindow | null = null
   expired = false
   /** The timestamp of the last sealed window. */
@@ -64,17 +62,20 @@ abstract class CellBase {
     millis: number
   ) {
     this.startMillis = millis
-    this.createdMillis = millis
   }
 }
 
 export class CounterCell extends CellBase {
-  readonly kind = "counter"
+  get kind() {
+    return "counter" as const
+  }
   value = 0
 }
 
 export class GaugeCell extends CellBase {
-  readonly kind = "gauge"
+  get kind() {
+    return "gauge" as const
+  }
   value = 0
   /** Whether `value` came about by steps since the last `set`: then forgetting it would lose count. */
   stepped = false
@@ -83,7 +84,9 @@ export class GaugeCell extends CellBase {
 }
 
 export class DistributionCell extends CellBase {
-  readonly kind = "distribution"
+  get kind() {
+    return "distribution" as const
+  }
   histogram = new Histogram()
   buckets: Array<number> | undefined
   constructor(lane: Owner, series: LaneSeries, mode: Mode, refusal: RefuseReason | undefined, millis: number) {
