@@ -246,7 +246,7 @@ describe("waiting between tries", () => {
     const throttled = writing(2)
     throttled.answer(fails("Throttled", { retryAfterMillis: 60_000 }), none)
     throttled.flush()
-    assert.strictEqual(throttled.open.length, 0)
+    assert.strictEqual(throttled.wakeAt(), 60_000)
     throttled.close()
     assert.strictEqual(throttled.open.length, 1)
     throttled.answer(fails("Unavailable"), none)
