@@ -61,10 +61,10 @@ export interface DeliveryOptions {
   /** Waits between tries: `initial` (250 ms), doubling up to `max` (30 s), each drawn from 0 to that (`jitter: "full"`). */
   readonly retry?:
     | {
-      readonly initial?: Duration.DurationInput | undefined
-      readonly max?: Duration.DurationInput | undefined
-      readonly jitter?: "full" | "none" | undefined
-    }
+        readonly initial?: Duration.DurationInput | undefined
+        readonly max?: Duration.DurationInput | undefined
+        readonly jitter?: "full" | "none" | undefined
+      }
     | undefined
   /** Points and sealed windows older than this are `dropped: expired`. Monotonic time. Default 15 minutes. */
   readonly maxAge?: Duration.DurationInput | undefined
@@ -86,7 +86,8 @@ export interface DeliveryOptions {
    * Tags everything with the host: `"auto"` asks the system for its name, `"none"` does not tag, an object fixes key
    * (default `host`) or value. Default: the sink's.
    */
-  readonly hostTag?: "auto" | "none" | { readonly key?: string | undefined; readonly value?: string | undefined } | undefined
+  readonly hostTag?:
+    "auto" | "none" | { readonly key?: string | undefined; readonly value?: string | undefined } | undefined
   /** Series in this lane; further ones share an overflow series per instrument, tagged `overflow=true`. Default 10 000. */
   readonly maxSeries?: number | undefined
   /** Forgets a series that was delivered and then silent for so long. Default: never. */

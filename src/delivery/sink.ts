@@ -20,7 +20,10 @@ const common = {
  * @since 0.1.0
  * @category errors
  */
-export class Unavailable extends Schema.TaggedError<Unavailable>("effect-metrics/Sink/Unavailable")("Unavailable", common) {}
+export class Unavailable extends Schema.TaggedError<Unavailable>("effect-metrics/Sink/Unavailable")(
+  "Unavailable",
+  common
+) {}
 
 /**
  * The backend asks for patience (429, 503 with `Retry-After`). Retried after `retryAfterMillis`, clamped to 5 minutes, or
@@ -40,7 +43,10 @@ export class Throttled extends Schema.TaggedError<Throttled>("effect-metrics/Sin
  * @since 0.1.0
  * @category errors
  */
-export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-metrics/Sink/Unauthorized")("Unauthorized", common) {}
+export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-metrics/Sink/Unauthorized")(
+  "Unauthorized",
+  common
+) {}
 
 /**
  * The backend does not know what is being asked for (404, unknown database, redirect). Treated as {@link Unauthorized}.

@@ -21,7 +21,17 @@ import type { Measurement } from "../../src/recording/measurement.js"
 import { counter, hubOf, laneOf, point } from "../recording/harness.js"
 
 export type Mode =
-  "ok" | "down" | "answer lost" | "poison" | "too large" | "throttled" | "hangs" | "dies" | "throws" | "leaks" | "partial"
+  | "ok"
+  | "down"
+  | "answer lost"
+  | "poison"
+  | "too large"
+  | "throttled"
+  | "hangs"
+  | "dies"
+  | "throws"
+  | "leaks"
+  | "partial"
 
 export const poisoned = (id: number): boolean => id % 7 === 3
 

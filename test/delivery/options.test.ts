@@ -55,7 +55,12 @@ const within = <A>(
     return Effect.gen(function* () {
       const hub = yield* Metrics.Metrics
       const all = () => Metrics.ledgersOf(hub)
-      const world: World = { writes, batches, ledger: () => all()[0]!.ledger, lanes: () => all().map(({ name }) => name) }
+      const world: World = {
+        writes,
+        batches,
+        ledger: () => all()[0]!.ledger,
+        lanes: () => all().map(({ name }) => name)
+      }
       return { seen: yield* observe(world), world }
     }).pipe(Effect.provide(layer), Effect.orDie)
   })
@@ -125,8 +130,12 @@ const table: Record<keyof Sink.DeliveryOptions, Effect.Effect<void>> = {
   }),
   overflow: Effect.gen(function* () {
     const last = (overflow: "drop-oldest" | "drop-newest") =>
-      Effect.map(within({ overflow, capacity: 1 }, () => emit(3)), ({ world }) =>
-        world.batches.flatMap(({ measurements }) => measurements.map((one) => one._tag === "point" && one.fieldValues[0]))
+      Effect.map(
+        within({ overflow, capacity: 1 }, () => emit(3)),
+        ({ world }) =>
+          world.batches.flatMap(({ measurements }) =>
+            measurements.map((one) => one._tag === "point" && one.fieldValues[0])
+          )
       )
     assert.deepStrictEqual(yield* last("drop-oldest"), [2])
     assert.deepStrictEqual(yield* last("drop-newest"), [0])
@@ -178,7 +187,11 @@ const table: Record<keyof Sink.DeliveryOptions, Effect.Effect<void>> = {
   }),
   levels: Effect.gen(function* () {
     const { world } = yield* within({ levels: ["crit"] }, () =>
-      Effect.all([Metrics.emit("a", { n: 1 }, { level: "crit" }), Metrics.emit("b", { n: 1 }, { level: "debug" }), emit(1)])
+      Effect.all([
+        Metrics.emit("a", { n: 1 }, { level: "crit" }),
+        Metrics.emit("b", { n: 1 }, { level: "debug" }),
+        emit(1)
+      ])
     )
     assert.deepStrictEqual(world.writes.flat(), ["a{}"])
   }),
@@ -234,15 +247,29 @@ const table: Record<keyof Sink.DeliveryOptions, Effect.Effect<void>> = {
   ambiguous: Effect.gen(function* () {
     const fate = (ambiguous: "retry" | "drop") =>
       Effect.map(
-        within({ ambiguous, triggerSize: 1 }, (world) => Effect.zipRight(emit(1), settle).pipe(Effect.map(world.ledger)), lost),
+        within(
+          { ambiguous, triggerSize: 1 },
+          (world) => Effect.zipRight(emit(1), settle).pipe(Effect.map(world.ledger)),
+          lost
+        ),
         ({ seen }) => [seen.dropped.ambiguous ?? 0, seen.buffered.inFlight]
       )
-    assert.deepStrictEqual([yield* fate("drop"), yield* fate("retry")], [[1, 0], [0, 1]])
+    assert.deepStrictEqual(
+      [yield* fate("drop"), yield* fate("retry")],
+      [
+        [1, 0],
+        [0, 1]
+      ]
+    )
   }),
   shutdownTimeout: Effect.gen(function* () {
     const ends = (shutdownTimeout: "0 millis" | "10 seconds") =>
       Effect.map(
-        within({ shutdownTimeout }, () => emit(1), Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))),
+        within(
+          { shutdownTimeout },
+          () => emit(1),
+          Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+        ),
         ({ world }) => world.ledger().delivered
       )
     assert.deepStrictEqual([yield* ends("0 millis"), yield* ends("10 seconds")], [0, 1])
@@ -263,7 +290,9 @@ const table: Record<keyof Sink.DeliveryOptions, Effect.Effect<void>> = {
     assert.deepStrictEqual(seen, [0, 1])
   }),
   selfMetrics: Effect.gen(function* () {
-    const { world } = yield* within({ selfMetrics: true }, () => Effect.zipRight(emit(1), TestClock.adjust("10 seconds")))
+    const { world } = yield* within({ selfMetrics: true }, () =>
+      Effect.zipRight(emit(1), TestClock.adjust("10 seconds"))
+    )
     assert.include(world.writes.flat(), "effect_metrics.lane.recorded{lane=sink}")
   })
 }

@@ -77,7 +77,12 @@ describe("the lane's queue", () => {
   })
 
   it("pushes out as many as it takes, and knows which are left", () => {
-    const { account, offer, queue, take } = made({ capacity: 70, capacityBytes: 10_000, overflow: "drop-oldest", maxAge: 1000 })
+    const { account, offer, queue, take } = made({
+      capacity: 70,
+      capacityBytes: 10_000,
+      overflow: "drop-oldest",
+      maxAge: 1000
+    })
     offer(70, 100)
     queue.mark(0)
     offer(1, 6000)

@@ -204,9 +204,7 @@ describe("what cannot be recorded", () => {
     const hub = hubOf(lane)
     for (const name of [undefined, null, 5, {}]) {
       assert.isUndefined(hub.entry(instrument("counter", name as string), hub.region([]), undefined))
-      assert.isUndefined(
-        hub.entry(hub.pointInstrument(name as string, undefined), hub.region([]), undefined)
-      )
+      assert.isUndefined(hub.entry(hub.pointInstrument(name as string, undefined), hub.region([]), undefined))
     }
     assert.deepStrictEqual(ledgerOf(lane).refused, { invalid_name: 8 })
   })

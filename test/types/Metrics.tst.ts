@@ -66,7 +66,9 @@ describe("combinators", () => {
     expect(stored(effect)).type.toBe<typeof effect>()
     expect(stored(Effect.void)).type.toBe<Effect.Effect<void>>()
     const tagged = effect.pipe(
-      Metrics.trackCount(routed, { tags: (exit: Exit.Exit<number, "boom">) => ({ route: Exit.isSuccess(exit) ? "a" : "b" }) })
+      Metrics.trackCount(routed, {
+        tags: (exit: Exit.Exit<number, "boom">) => ({ route: Exit.isSuccess(exit) ? "a" : "b" })
+      })
     )
     expect(tagged).type.toBe<typeof effect>()
     const inferred = effect.pipe(

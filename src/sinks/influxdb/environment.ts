@@ -93,6 +93,7 @@ export const fromEnvironment = (
       overrides[option] === undefined ? config : Effect.succeed(undefined)
     if (!(overrides.enabled ?? (yield* flag("INFLUXDB_ENABLED")))) return undefined
     const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
+    const capacity = overrides.capacity ?? (yield* count("INFLUXDB_MAX_BUFFER_SIZE")) ?? 25_000
     const hasCredentials = overrides.token !== undefined || overrides.username !== undefined
     return {
       url: (yield* unset("url", url)) ?? "",
@@ -100,8 +101,8 @@ export const fromEnvironment = (
       ...(yield* destination(overrides)),
       schedule: Schedule.fixed((yield* unset("schedule", millis)) ?? 60_000),
       batchSize: (yield* unset("batchSize", count("INFLUXDB_MAX_BATCH_SIZE"))) ?? 10_000,
-      capacity: (yield* unset("capacity", count("INFLUXDB_MAX_BUFFER_SIZE"))) ?? 25_000,
-      triggerSize: (yield* unset("triggerSize", count("INFLUXDB_TRIGGER_SIZE"))) ?? 5000,
+      capacity,
+      triggerSize: (yield* unset("triggerSize", count("INFLUXDB_TRIGGER_SIZE"))) ?? Math.min(5000, capacity),
       sampleRate: (yield* unset("sampleRate", probability)) ?? 1,
       hostTag: (yield* unset("hostTag", flag("INFLUXDB_TAG_HOSTNAME"))) === false ? "none" : { key: "hostname" },
       ...given,
