@@ -11,6 +11,7 @@ import { cpus, loadavg } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { format, resolveConfig } from "prettier"
 import { goalTable, isMet, markdown, rowTable } from "./report.mjs"
 import { rows } from "./rows/index.mjs"
 
@@ -97,7 +98,8 @@ else {
     const row = [...measured, ...earlier].find((candidate) => candidate.name === name)
     return row === undefined ? [] : [judge(row)]
   })
-  writeFileSync(jsonFile, JSON.stringify({ environment, rows: merged }, undefined, 2) + "\n")
+  const json = JSON.stringify({ environment, rows: merged })
+  writeFileSync(jsonFile, await format(json, { ...(await resolveConfig(jsonFile)), filepath: jsonFile }))
   writeFileSync(markdownFile, markdown(environment, merged))
   const missed = merged.flatMap((row) => row.goals).filter((goal) => !isMet(goal)).length
   console.log(`${markdownFile}: ${missed} goals missed`)

@@ -23,8 +23,8 @@ const influx = "effect-metrics, InfluxDb"
 
 /** @type {(name: string) => import("../harness.mjs").Goal} */
 const linear = (name) => ({
-  text: `${name}: a series of 1 M costs at most 1.5 times the CPU of one of 10 k`,
-  limit: 1.5,
+  text: `${name}: a series of 1 M costs at most twice the CPU of one of 10 k`,
+  limit: 2,
   value: (get) => Number(get(`${name}, 1 M`).more?.["CPU ns"]) / Number(get(`${name}, 10 k`).more?.["CPU ns"])
 })
 /** @type {(name: string) => import("../harness.mjs").Goal} */
@@ -71,6 +71,7 @@ export const series = {
     return {
       results,
       notes: [
+        "Linear is judged with a margin of 2, because a hundred times the memory leaves the processor's caches: see what becomes of a Map of totals.",
         "Bytes include the tags' strings. `longest turn` is wall time and includes garbage collection; `GC pause` is its longest part.",
         "The InfluxDb row encodes, and writes over loopback; its time is until the last answer."
       ]
