@@ -17,7 +17,12 @@ const handler = Effect.sleep("20 millis").pipe(
 const url = process.env["INFLUXDB_URL"]
 const MetricsLive = Layer.mergeAll(
   Console.layer(),
-  InfluxDb.layerFetch({ url: url ?? "http://localhost:8086", database: "app", enabled: url !== undefined })
+  InfluxDb.layerFetch({
+    url: url ?? "http://localhost:8086",
+    database: "app",
+    createDatabase: true,
+    enabled: url !== undefined
+  })
 )
 
 handler.pipe(Effect.repeatN(99), Effect.provide(MetricsLive), NodeRuntime.runMain)

@@ -41,7 +41,8 @@ export type DropReason =
  * - `type_conflict`: the name is in use with another kind of instrument
  * - `series_limit`: a gauge `set` on a series beyond `maxSeries` (other kinds go to the overflow series)
  * - `invalid_name`, `invalid_tags`, `too_long`, `no_fields`, `invalid_timestamp`: what was given cannot be a series or point
- * - `invalid_field`: one field that is no number, bigint, boolean or string; the point goes on without it
+ * - `invalid_field`, and `not_finite` of a point: one field that is no number, bigint, boolean or string; the point goes on
+ *   without it, if it has another
  * - `threw`: a tag function, getter or view of the caller's threw
  *
  * @since 0.1.0

@@ -299,7 +299,7 @@ describe("direct recording", () => {
       assert.deepStrictEqual(yield* TestMetrics.refused, {
         not_finite: 4,
         invalid_field: 4,
-        no_fields: 2,
+        no_fields: 1,
         invalid_timestamp: 2,
         threw: 1,
         invalid_name: 1

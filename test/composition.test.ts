@@ -310,7 +310,7 @@ describe("without a hub", () => {
     await run(program.pipe(Effect.provide(seen.layer), Logger.withMinimumLogLevel(LogLevel.All)))
     assert.strictEqual(seen.debugs.filter((line) => line.includes("early")).length, 1)
     assert.strictEqual(seen.warnings.length, 1)
-    assert.include(seen.warnings[0], '"late"')
+    assert.include(seen.warnings[0], '"early"')
   })
 
   it("Metrics.required fails with a typed error, and gives the hub where there is one", async () => {

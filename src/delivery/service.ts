@@ -45,8 +45,8 @@ export const defaultHub = new LiveHub(null, "open")
 
 /**
  * The metrics service: a `Context.Reference`, so that recording never adds a requirement. Without a layer, recordings are
- * dropped: silently (one Debug line) in a process that has no metrics at all, with one Warning where a hub was built
- * elsewhere. Every sink's layer provides it.
+ * dropped: silently (one Debug line) in a process that has no metrics at all, with one Warning where a hub is built
+ * elsewhere or later. Every sink's layer provides it.
  *
  * @since 0.1.0
  * @category tags
@@ -55,27 +55,33 @@ export class Metrics extends Context.Reference<Metrics>()("effect-metrics/Metric
   defaultValue: (): LiveHub => defaultHub
 }) {}
 
-const wiring = { hubs: false, warned: false, debugged: false }
+const wiring = {
+  hubs: false,
+  warned: false,
+  /** What was lost first, before there was a hub. */
+  lost: undefined as string | undefined
+}
 
 /** For tests: as if the process had just started. */
 export const forgetWiring = (): void => {
-  wiring.hubs = wiring.warned = wiring.debugged = false
+  wiring.hubs = wiring.warned = false
+  wiring.lost = undefined
 }
 
-const cure =
-  'Provide the layer outermost, App.pipe(Layer.provideMerge(MetricsLive)), or see "compositions" in the documentation.'
+const lostWhere = (name: string, where: string): Effect.Effect<void> => {
+  wiring.warned = true
+  return Effect.logWarning(
+    `effect-metrics: ${JSON.stringify(name)} was recorded ${where}, and is lost. Provide metrics outermost, as in App.pipe(Layer.provideMerge(MetricsLive)): see "Where to provide them" in the README.`
+  )
+}
 
 /** What a recording that found no hub comes to. */
 export const reachedDefault = (name: string): Effect.Effect<void> => {
   if (wiring.hubs) {
-    if (wiring.warned) return Effect.void
-    wiring.warned = true
-    return Effect.logWarning(
-      `effect-metrics: ${JSON.stringify(name)} was recorded where no Metrics is provided, and is lost, though a hub exists. ${cure}`
-    )
+    return wiring.warned ? Effect.void : lostWhere(name, "where no sink's layer is provided, though one exists")
   }
-  if (wiring.debugged) return Effect.void
-  wiring.debugged = true
+  if (wiring.lost !== undefined) return Effect.void
+  wiring.lost = name
   return Effect.logDebug(
     `effect-metrics: ${JSON.stringify(name)} was recorded, and no Metrics is provided: nothing is measured.`
   )
@@ -87,10 +93,17 @@ const children = new WeakMap<Hub, Layer.Layer<Metrics>>()
 export const childOf = (ambient: LiveHub): Layer.Layer<Metrics> => {
   const known = children.get(ambient)
   if (known !== undefined) return known
-  const layer = Layer.sync(Metrics, () => {
-    wiring.hubs = true
-    return new LiveHub(ambient === defaultHub ? null : ambient, "open")
-  })
+  const layer = Layer.effect(
+    Metrics,
+    Effect.suspend(() => {
+      const isLate = !wiring.hubs && wiring.lost !== undefined && !wiring.warned
+      wiring.hubs = true
+      return Effect.as(
+        isLate ? lostWhere(String(wiring.lost), "before the first sink's layer was built") : Effect.void,
+        new LiveHub(ambient === defaultHub ? null : ambient, "open")
+      )
+    })
+  )
   children.set(ambient, layer)
   return layer
 }

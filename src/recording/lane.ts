@@ -340,7 +340,7 @@ export class Lane implements Target, Series.Owner {
       reason === "closed" ? "debug" : "warning",
       reason,
       name,
-      () => `${JSON.stringify(short(name))}: recordings are refused: ${reason}`
+      () => `${JSON.stringify(short(name))}: recordings are refused: ${reason} (further ones are only counted)`
     )
   }
 

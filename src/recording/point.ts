@@ -42,6 +42,7 @@ export const fieldsOf = (
     const values: Array<FieldValue> = []
     let bytes = 0
     let kept = 0
+    let refused = 0
     for (let i = 0; i < names.length; i++) {
       const value: unknown = fields[names[i]!]
       const problem = names[i] === "" ? "invalid_field" : problemOf(value)
@@ -50,11 +51,15 @@ export const fieldsOf = (
         // `problemOf` lets nothing else through.
         values.push(value as FieldValue)
         bytes += typeof value === "string" ? value.length * 2 + 24 : 16
-      } else if (value !== undefined) refuse(problem)
+      } else if (value !== undefined) {
+        refused++
+        refuse(problem)
+      }
     }
     if (kept < names.length) names = names.slice(0, kept)
     if (kept > 0) return { names, values, bytes }
-    refuse("no_fields")
+    // Fields that were all refused are counted already.
+    if (refused === 0) refuse("no_fields")
   } catch {
     refuse("threw")
   }

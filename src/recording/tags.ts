@@ -11,7 +11,9 @@ export const empty: ReadonlyArray<Tag> = []
 const byKey = (a: Tag, b: Tag): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
 
 /** From tags in any order; the later of equal keys wins. */
-export const canonical = (tags: Iterable<Tag>): ReadonlyArray<Tag> => Array.from(new Map(tags)).sort(byKey)
+export const canonical = (tags: Iterable<Tag>): ReadonlyArray<Tag> =>
+  // Sliced, as the array was made with room to spare, and series keep it.
+  Array.from(new Map(tags)).sort(byKey).slice()
 
 /** Of canonical lists; the later of two wins. */
 export const merge = (first: ReadonlyArray<Tag>, second: ReadonlyArray<Tag>): ReadonlyArray<Tag> =>
@@ -38,9 +40,10 @@ export const toRecord = (tags: ReadonlyArray<Tag>): Readonly<Record<string, stri
 
 /** Injective, whatever the strings contain: each goes with its length. */
 export const identity = (name: string, tags: ReadonlyArray<Tag>): string => {
-  let text = `${name.length}:${name}`
-  for (const [key, value] of tags) text += `${key.length}:${key}${value.length}:${value}`
-  return text
+  const parts = [name.length, ":", name]
+  for (const [key, value] of tags) parts.push(key.length, ":", key, value.length, ":", value)
+  // Joined, not added up: a string that was added up keeps its parts, and series keep this one.
+  return parts.join("")
 }
 
 export const identityLength = (name: string, tags: ReadonlyArray<Tag>): number => {

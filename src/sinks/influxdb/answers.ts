@@ -82,7 +82,11 @@ export const judge = (answer: Answer, { lines, nowMillis, sink }: Asked): Verdic
     case 403:
       return failed(new Unauthorized(common))
     case 404:
-      return { _tag: /database not found/.test(words) ? "NoDatabase" : "Failed", error: new Misconfigured(common) }
+      if (!/database not found/.test(words)) return failed(new Misconfigured(common))
+      return {
+        _tag: "NoDatabase",
+        error: new Misconfigured({ ...common, reason: `${common.reason} (create it, or set createDatabase: true)` })
+      }
     case 408:
     case 425:
       return failed(new Unavailable({ ...common, ambiguous: true }))

@@ -127,8 +127,13 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
 
     const base = baseOf(options.url)
     if (base === undefined) {
-      const expected = "an http or https address without user name, password, query and fragment"
-      refuse("url", printUrl(String(options.url)), expected)
+      const given = String(options.url)
+      // Without a scheme it is no address in which a password could be told from the rest, unless it has an @.
+      if (/^[\w.[\]-]+(:\d+)?(\/[\w./-]*)?$/.test(given)) {
+        refuse("url", JSON.stringify(given), `an address with a scheme, such as http://${given}`)
+      } else {
+        refuse("url", printUrl(given), "an http or https address without user name, password, query and fragment")
+      }
     }
     only("database", "13")
     only("bucket", "2")
@@ -140,7 +145,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const named = version === 2 ? "bucket" : "database"
     const destination = options[named]
     if (typeof destination !== "function" && !isName(destination)) {
-      refuse(named, show(destination), "a name, or a function that gives one")
+      refuse(named, destination === undefined ? "nothing" : show(destination), "a name, or a function that gives one")
     }
     const gzip = options.gzip ?? 1000
     if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
