@@ -14,6 +14,14 @@ export interface Owner {
   readonly path: () => ReadonlyArray<Target>
 }
 
+/** The cells of further lanes: a chain is one hop less a lane than an array. */
+class Link<C extends Cell> {
+  constructor(
+    readonly cell: C,
+    readonly next: Link<C> | null
+  ) {}
+}
+
 abstract class EntryBase<C extends Cell> {
   protected readonly root: Owner["root"]
   protected epoch = -1
@@ -21,7 +29,7 @@ abstract class EntryBase<C extends Cell> {
   protected cells: Array<C> = []
   /** The first of the cells by itself, and the others if there are any: most apps have one lane. */
   protected first: C | null = null
-  protected others: Array<C> | null = null
+  protected others: Link<C> | null = null
   constructor(
     readonly hub: Owner,
     readonly instrument: Instrument,
@@ -45,7 +53,7 @@ abstract class EntryBase<C extends Cell> {
   private adopt(cells: Array<C>): void {
     this.cells = cells
     this.first = cells[0] ?? null
-    this.others = cells.length > 1 ? cells.slice(1) : null
+    this.others = cells.slice(1).reduceRight<Link<C> | null>((next, cell) => new Link(cell, next), null)
   }
 
   /** The cells as they are now, for what must be undone in just these. */
@@ -88,22 +96,20 @@ export class CounterEntry extends EntryBase<CounterCell> {
 
   private add(step: number): void {
     if (this.epoch !== this.root.epoch) this.resolve()
-    const { first, others } = this
+    const { first } = this
     if (first === null) return
     if (first.gathering) {
       first.value += step
       first.weight++
       first.recorded++
     } else this.addTo(first, step)
-    if (others !== null) {
-      for (let i = 0; i < others.length; i++) {
-        const cell = others[i]!
-        if (cell.gathering) {
-          cell.value += step
-          cell.weight++
-          cell.recorded++
-        } else this.addTo(cell, step)
-      }
+    for (let link = this.others; link !== null; link = link.next) {
+      const { cell } = link
+      if (cell.gathering) {
+        cell.value += step
+        cell.weight++
+        cell.recorded++
+      } else this.addTo(cell, step)
     }
   }
 
