@@ -4,60 +4,20 @@
  */
 import type { DropReason, RefuseReason } from "../Ledger.js"
 import { Account } from "./account.js"
+import { type Identity, identify, type LaneConfig } from "./config.js"
 import type { Instrument } from "./instrument.js"
 import * as Series from "./series.js"
 import type { FieldValue, Kind, Measurement, Point, Tag } from "./measurement.js"
+import { type Notice, Notices, short } from "./notices.js"
 import type { PointQueue } from "./queue.js"
-import { type Precision, Stamps } from "./stamps.js"
+import { Stamps } from "./stamps.js"
 import * as Tags from "./tags.js"
-
-/** What a view decides about a series: another identity, or `null` to exclude it. */
-export type View = (series: {
-  readonly name: string
-  readonly tags: Readonly<Record<string, string>>
-  readonly kind: Kind | "point"
-  readonly level: string | undefined
-}) => { readonly name: string; readonly tags: Readonly<Record<string, string>> } | null
-
-export interface LaneConfig {
-  readonly name: string
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  /** From 0 to below 1. */
-  readonly random: () => number
-  readonly levels: ReadonlySet<string> | null
-  readonly view: View | null
-  readonly viewPoint: View | null
-  readonly prefix: string
-  readonly tags: ReadonlyArray<Tag>
-  readonly maxSeries: number
-  readonly expireAfterMillis: number | null
-  readonly aggregate: boolean
-  readonly resendGauges: boolean
-  readonly sampleRate: number
-  readonly overwrites: Precision | null
-  /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
-  readonly nanos: number
-}
-
-export interface Notice {
-  readonly level: "warning" | "debug"
-  readonly message: string
-}
-
-const maxNotices = 100
 
 /** Series looked at in one go when some may be forgotten. */
 const sweepLimit = 20_000
 
 /** Points keep few bytes beside their strings: the object, two arrays, the fields' boxes. */
 const pointOverhead = 160
-
-/** How a lane names a series. */
-export interface Identity {
-  readonly name: string
-  readonly tags: ReadonlyArray<Tag>
-}
 
 /** Where a name for points leads to in a lane, or why it leads nowhere. */
 export interface PointTarget {
@@ -102,8 +62,7 @@ export class Lane implements Target, Series.Owner {
   private dueTail: Series.Cell | null = null
   dirtyCount = 0
   dueCount = 0
-  private notices: Array<Notice> = []
-  private readonly noticed = new Set<string>()
+  private readonly notices = new Notices()
   /** Where the timestamps of forgotten series ended. */
   private stampFloor = -Infinity
   /** Tells hubs to resolve again what they keep: series were forgotten. */
@@ -345,20 +304,12 @@ export class Lane implements Target, Series.Owner {
   }
 
   private notice(level: Notice["level"], reason: string, name: string, message: () => string): void {
-    if (this.noticed.size >= maxNotices) return
-    const key = `${reason} ${short(name)}`
-    if (this.noticed.has(key)) return
-    this.noticed.add(key)
-    this.notices.push({ level, message: message() })
-    this.onNotice()
+    if (this.notices.add(level, `${reason} ${short(name)}`, message)) this.onNotice()
   }
 
   /** At most one per reason and name, and a hundred in all. */
   takeNotices(): ReadonlyArray<Notice> {
-    if (this.notices.length === 0) return this.notices
-    const taken = this.notices
-    this.notices = []
-    return taken
+    return this.notices.take()
   }
 
   /** The first recording of a cell's window. Returns the cell that takes it, which gathers unless its mode or the lane forbids. */
@@ -540,40 +491,7 @@ export class Lane implements Target, Series.Owner {
   }
 }
 
-/** The lane's name and tags for a series, `null` if a view excludes it, or why it can have none. */
-export const identify = (
-  config: LaneConfig,
-  instrument: Instrument,
-  tags: ReadonlyArray<Tag>
-): Identity | RefuseReason | null => {
-  const view = instrument.kind === "point" ? config.viewPoint : config.view
-  let name = instrument.name
-  let merged = config.tags.length === 0 ? tags : Tags.merge(config.tags, tags)
-  if (view !== null) {
-    try {
-      const { kind, level } = instrument
-      const viewed = view({ name, tags: Tags.toRecord(merged), kind, level })
-      if (viewed === null) return null
-      const retagged = Tags.fromRecord(viewed.tags)
-      if (typeof viewed.name !== "string" || viewed.name === "") return "invalid_name"
-      if (retagged === undefined) return "invalid_tags"
-      name = viewed.name
-      merged = retagged
-    } catch {
-      return "threw"
-    }
-  }
-  name = config.prefix + name
-  return Tags.identityLength(name, merged) > Tags.maxIdentityLength ? "too_long" : { name, tags: merged }
-}
-
 const valueField: ReadonlyArray<string> = ["value"]
-
-/** Callers without types may give anything as a name. */
-const short = (given: unknown): string => {
-  const name = String(given)
-  return name.length > 64 ? `${name.slice(0, 64)}…` : name
-}
 
 const kindOf = (instrument: Pick<Instrument, "kind">): Kind =>
   instrument.kind === "point" ? "counter" : instrument.kind

@@ -4,7 +4,8 @@
  */
 import type { RefuseReason } from "../Ledger.js"
 import type { Instrument } from "./instrument.js"
-import { identify, type Identity, Lane, type LaneConfig, type PointTarget, type Target } from "./lane.js"
+import { identify, type Identity, type LaneConfig } from "./config.js"
+import { Lane, type PointTarget, type Target } from "./lane.js"
 import type { Kind, Tag } from "./measurement.js"
 import type { Cell } from "./series.js"
 import * as Tags from "./tags.js"

@@ -1,6 +1,7 @@
 import { Hub, type GivenTags } from "../../src/recording/hub.js"
 import { make, type Declaration, type Instrument } from "../../src/recording/instrument.js"
-import { Lane, type LaneConfig } from "../../src/recording/lane.js"
+import type { LaneConfig } from "../../src/recording/config.js"
+import { Lane } from "../../src/recording/lane.js"
 import type { Kind, Measurement, Point } from "../../src/recording/measurement.js"
 import type { CounterEntry, DistributionEntry, GaugeEntry, PointEntry } from "../../src/recording/entry.js"
 import { buffered, imbalance, type Ledger } from "../../src/Ledger.js"

@@ -1,0 +1,70 @@
+/**
+ * What a lane is told once, and how it names series by it: views, prefix, tags.
+ */
+import type { RefuseReason } from "../Ledger.js"
+import type { Instrument } from "./instrument.js"
+import type { Kind, Tag } from "./measurement.js"
+import type { Precision } from "./stamps.js"
+import * as Tags from "./tags.js"
+
+/** What a view decides about a series: another identity, or `null` to exclude it. */
+export type View = (series: {
+  readonly name: string
+  readonly tags: Readonly<Record<string, string>>
+  readonly kind: Kind | "point"
+  readonly level: string | undefined
+}) => { readonly name: string; readonly tags: Readonly<Record<string, string>> } | null
+
+export interface LaneConfig {
+  readonly name: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** From 0 to below 1. */
+  readonly random: () => number
+  readonly levels: ReadonlySet<string> | null
+  readonly view: View | null
+  readonly viewPoint: View | null
+  readonly prefix: string
+  readonly tags: ReadonlyArray<Tag>
+  readonly maxSeries: number
+  readonly expireAfterMillis: number | null
+  readonly aggregate: boolean
+  readonly resendGauges: boolean
+  readonly sampleRate: number
+  readonly overwrites: Precision | null
+  /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
+  readonly nanos: number
+}
+
+/** How a lane names a series. */
+export interface Identity {
+  readonly name: string
+  readonly tags: ReadonlyArray<Tag>
+}
+
+/** The lane's name and tags for a series, `null` if a view excludes it, or why it can have none. */
+export const identify = (
+  config: LaneConfig,
+  instrument: Instrument,
+  tags: ReadonlyArray<Tag>
+): Identity | RefuseReason | null => {
+  const view = instrument.kind === "point" ? config.viewPoint : config.view
+  let name = instrument.name
+  let merged = config.tags.length === 0 ? tags : Tags.merge(config.tags, tags)
+  if (view !== null) {
+    try {
+      const { kind, level } = instrument
+      const viewed = view({ name, tags: Tags.toRecord(merged), kind, level })
+      if (viewed === null) return null
+      const retagged = Tags.fromRecord(viewed.tags)
+      if (typeof viewed.name !== "string" || viewed.name === "") return "invalid_name"
+      if (retagged === undefined) return "invalid_tags"
+      name = viewed.name
+      merged = retagged
+    } catch {
+      return "threw"
+    }
+  }
+  name = config.prefix + name
+  return Tags.identityLength(name, merged) > Tags.maxIdentityLength ? "too_long" : { name, tags: merged }
+}
