@@ -236,7 +236,7 @@ describe.concurrent("the demo", () => {
   it("ends with 2 when InfluxDB's address cannot be one", async () => {
     const { code, stderr } = await run("http-service.ts", { env: { INFLUXDB_URL: "localhost:8086" } })
     assert.strictEqual(code, 2)
-    assert.match(stderr, /option url: .* is not an http or https address/)
+    assert.match(stderr, /option url: "localhost:8086" is not an address with a scheme, such as http:/)
   })
 })
 
