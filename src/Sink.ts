@@ -140,7 +140,6 @@ const toParts = <Payload, E, R>(
   definition: Definition<Payload, E, R> | Partitioned<Payload, E, R>
 ): Parts<Payload, E, R> => {
   const common = {
-    sink: definition.sink,
     overwrites: definition.overwrites,
     defaults: {
       ...definition.defaults,

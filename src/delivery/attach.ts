@@ -20,7 +20,6 @@ import { type LiveHub, Metrics, noopHub, onAmbient } from "./service.js"
 import type { Sink } from "./sink.js"
 
 export interface Parts<P, E, R> {
-  readonly sink: string
   readonly make: Effect.Effect<(partition: string) => Sink<P>, E, R>
   readonly partition?: Partition | undefined
   readonly overwrites?: Precision | undefined

@@ -78,10 +78,6 @@ export class Lane implements Target, Series.Owner {
     return this.config.maxSeries
   }
 
-  get seriesCount(): number {
-    return this.cells.size + this.overflowing
-  }
-
   /** Whether the lane wants recordings of this level at all. */
   takes(level: string | undefined): boolean {
     const { levels } = this.config
