@@ -1,6 +1,6 @@
 /**
- * The lane's bounded queue of points: Effect's `Queue` with the dropping strategy over a ring of our own, which costs a tenth
- * of `Queue.dropping`. Recording only calls `unsafeOffer`, the flusher only `takeUpTo`; what is pushed out by newer points is
+ * The lane's bounded queue of points: Effect's `Queue` with the dropping strategy over a ring of our own, which costs less than
+ * `Queue.dropping` (the benchmark's row "points"). Recording only calls `unsafeOffer`, the flusher only `takeUpTo`; what is pushed out by newer points is
  * polled from the ring, since nobody waits for room. No fiber ever waits on it (an interrupted taker loses what was handed to
  * it, and lets one more in than fits), and it is never shut down (what it holds would be out of reach).
  */

@@ -467,7 +467,7 @@ export class Lane implements Target, Series.Owner {
 
   openWeight(): number {
     let weight = 0
-    // Not through `all`: a generator costs ten times the rest, and there may be a million.
+    // Not through `all`: a generator costs more than the rest, and there may be a million.
     for (const cell of this.cells.values()) weight += cell.weight
     if (this.overflowing > 0) for (const { overflow } of this.names.values()) weight += overflow?.weight ?? 0
     return weight

@@ -22,7 +22,7 @@ const loadZlib = (): Promise<Zlib | undefined> =>
 
 let zlib: Promise<Zlib | undefined> | undefined
 
-// Level 1 takes a third of the time of the default, and leaves metrics hardly larger.
+// Level 1 takes less time than the default, and leaves metrics hardly larger.
 const byZlib = ({ gzip }: Zlib, bytes: Uint8Array): Promise<Uint8Array | undefined> =>
   new Promise((resolve) =>
     gzip(bytes, { level: 1 }, (error, compressed) => resolve(error === null ? compressed : undefined))
