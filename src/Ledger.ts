@@ -43,6 +43,8 @@ export type DropReason =
  * - `invalid_name`, `invalid_tags`, `too_long`, `no_fields`, `invalid_timestamp`: what was given cannot be a series or point
  * - `invalid_field`, and `not_finite` of a point: one field that is no number, bigint, boolean or string; the point goes on
  *   without it, if it has another
+ * - `unsupported_field`: one field that the wire cannot carry, such as text where there are only numbers; the point went on
+ *   without it
  * - `threw`: a tag function, getter or view of the caller's threw
  *
  * @since 0.1.0
@@ -60,6 +62,7 @@ export type RefuseReason =
   | "too_long"
   | "no_fields"
   | "invalid_field"
+  | "unsupported_field"
   | "invalid_timestamp"
   | "threw"
 

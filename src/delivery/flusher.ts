@@ -183,6 +183,10 @@ export const make = <Payload>(
         }
       }
 
+      const refuseFields = ({ series }: Measurement, fields: number): void => {
+        for (let i = 0; i < fields; i++) lane.refuse("unsupported_field", series.name)
+      }
+
       const encode = (batch: State.Batch<Measurement>): State.Happening<Measurement> => {
         const { id, items } = batch
         try {
@@ -190,7 +194,9 @@ export const make = <Payload>(
             sink.encode === undefined
               ? { payload: undefined, taken: items.length, bytes: 0, refused: [] }
               : sink.encode(items, options.batchBytes)
-          const { bytes, payload, refused, taken } = encoded
+          const { bytes, payload, refused, skipped = [], taken } = encoded
+          // A batch that is encoded again has been counted.
+          if (batch.attempts === 0) for (const { fields, index } of skipped) refuseFields(items[index]!, fields)
           return { _tag: "Encoded", id, taken, bytes, payload, refused: [...refused] }
         } catch (error) {
           return { _tag: "EncodeThrew", id, reason: `the encoder threw ${describe(error)}` }

@@ -126,9 +126,11 @@ export interface Encoded<out Payload> {
   /** Those among them that are not in `payload`, because the wire cannot carry them; ascending by index. */
   readonly refused: ReadonlyArray<{
     readonly index: number
-    readonly drop: "invalid" | "unsupported" | "too_large"
+    readonly drop: "invalid" | "unsupported" | "too_large" | "same_timestamp"
     readonly reason: string
   }>
+  /** Those that are in `payload` but for some of their fields: counted as `refused: unsupported_field`. Default: none. */
+  readonly skipped?: ReadonlyArray<{ readonly index: number; readonly fields: number }> | undefined
 }
 
 /**

@@ -9,8 +9,10 @@
 import type { Distribution, FieldValue, Measurement, Point, Series } from "../recording/measurement.js"
 import { Int, UInt } from "../recording/measurement.js"
 import * as Bytes from "./bytes.js"
-import type { Fault } from "./influxNames.js"
-import { invalid, maxKeyBytes, namesOf } from "./influxNames.js"
+import { maxKeyBytes, namesOf } from "./influxNames.js"
+import type { Covered, Fault } from "./output.js"
+import { fill, invalid, notFinite, Output } from "./output.js"
+import { type DistributionRead, distributionReads } from "./scalars.js"
 
 /** `"none"` leaves the time to the server. */
 export type Precision = "ns" | "us" | "ms" | "s" | "none"
@@ -29,15 +31,13 @@ export interface Lines {
   readonly payload: Uint8Array
   readonly taken: number
   readonly bytes: number
-  readonly refused: ReadonlyArray<Fault & { readonly index: number }>
+  readonly refused: Covered["refused"]
 }
 
 /** Encodes as many measurements, from the first, as have lines that fit into `maxBytes` with the LFs between them. */
 export type Encode = (measurements: ReadonlyArray<Measurement>, maxBytes: number) => Lines
 
-const notFinite: Fault = { drop: "invalid", reason: "a field is NaN or infinite" }
 const notWhole: Fault = { drop: "invalid", reason: "an integer field has a fraction" }
-const outOfRange: Fault = { drop: "invalid", reason: "an integer field is out of range" }
 const noFields: Fault = { drop: "invalid", reason: "it has no fields" }
 const badTime: Fault = {
   drop: "invalid",
@@ -58,33 +58,7 @@ const letterT = 84
 const letterI = 105
 const letterU = 117
 
-/** The place where lines grow, and why the present one cannot be finished. */
-class Output {
-  bytes = new Uint8Array(65_536)
-  at = 0
-  fault: Fault | undefined = undefined
-
-  reserve(needed: number): void {
-    if (this.at + needed <= this.bytes.length) return
-    let size = this.bytes.length * 2
-    while (size < this.at + needed) size *= 2
-    const larger = new Uint8Array(size)
-    larger.set(this.bytes.subarray(0, this.at))
-    this.bytes = larger
-  }
-
-  /** The caller has reserved. */
-  put(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.at)
-    this.at += bytes.length
-  }
-
-  float(value: number): void {
-    // NaN and the infinities are what does not give 0 here.
-    if (value - value === 0) this.at = Bytes.writeNumber(this.bytes, this.at, value)
-    else this.fault = notFinite
-  }
-
+class LineOutput extends Output {
   int(value: number | bigint): void {
     if (typeof value === "number") {
       if (Number.isSafeInteger(value)) {
@@ -92,21 +66,18 @@ class Output {
         this.bytes[this.at++] = letterI
       } else if (Number.isInteger(value)) this.int(BigInt(value))
       else this.fault = value - value === 0 ? notWhole : notFinite
-    } else this.big(value, -9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n, letterI)
+    } else {
+      this.big(value, -9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n)
+      this.bytes[this.at++] = letterI
+    }
   }
 
   uint(value: number | bigint): void {
     if (typeof value === "number" && !Number.isInteger(value)) this.fault = value - value === 0 ? notWhole : notFinite
-    else this.big(BigInt(value), 0n, 18_446_744_073_709_551_615n, letterU)
-  }
-
-  private big(value: bigint, min: bigint, max: bigint, suffix: number): void {
-    if (value < min || value > max) {
-      this.fault = outOfRange
-      return
+    else {
+      this.big(BigInt(value), 0n, 18_446_744_073_709_551_615n)
+      this.bytes[this.at++] = letterU
     }
-    this.at = Bytes.writeAscii(this.bytes, this.at, String(value))
-    this.bytes[this.at++] = suffix
   }
 
   string(value: string, maxBytes: number): void {
@@ -167,8 +138,7 @@ interface Shape {
 /** A distribution's fields, in order. */
 interface Plan {
   readonly shape: Shape
-  readonly reads: ReadonlyArray<(window: Distribution) => number>
-  readonly isInt: ReadonlyArray<boolean>
+  readonly reads: ReadonlyArray<DistributionRead>
 }
 
 /** What `series.encoded` keeps. */
@@ -184,31 +154,6 @@ interface Kept {
   plan: Plan | undefined
 }
 
-/** `p99.9` for 0.999, without the noise of a binary fraction. */
-const quantileName = (q: number): string => `p${Number((q * 100).toPrecision(12))}`
-
-const distributionFields = (boundaries: ReadonlyArray<number> | undefined, quantiles: ReadonlyArray<number>) => {
-  const ints = new Map<string, Plan["reads"][number]>([["count", ({ histogram }) => histogram.count]])
-  const floats = new Map<string, Plan["reads"][number]>([
-    ["sum", ({ histogram }) => histogram.sum],
-    ["min", ({ histogram }) => histogram.min],
-    ["max", ({ histogram }) => histogram.max],
-    ["mean", ({ histogram }) => histogram.sum / histogram.count]
-  ])
-  for (const q of quantiles) floats.set(quantileName(q), ({ histogram }) => histogram.quantile(q))
-  if (boundaries !== undefined) {
-    ints.set("le_inf", ({ histogram }) => histogram.count)
-    boundaries.forEach((bound, i) =>
-      ints.set(`le_${bound}`, ({ buckets }) => {
-        let atMost = 0
-        for (let j = 0; j <= i; j++) atMost += buckets?.[j] ?? 0
-        return atMost
-      })
-    )
-  }
-  return { ints, floats }
-}
-
 const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => {
   if (a === b) return true
   if (a.length !== b.length) return false
@@ -217,7 +162,7 @@ const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean 
 }
 
 // Encoding is synchronous, so all encoders of a process grow their lines in the same place.
-const output = new Output()
+const output = new LineOutput()
 
 export const make = ({ precision, quantiles, uint, version }: Dialect): Encode => {
   const wire = namesOf(version)
@@ -263,14 +208,9 @@ export const make = ({ precision, quantiles, uint, version }: Dialect): Encode =
     const id = boundaries === undefined ? "" : boundaries.join()
     let plan = plans.get(id)
     if (plan === undefined) {
-      const { floats, ints } = distributionFields(boundaries, quantiles)
-      const names = [...ints.keys(), ...floats.keys()].sort()
+      const reads = [...distributionReads(boundaries, quantiles)].sort((a, b) => (a.name < b.name ? -1 : 1))
       if (plans.size >= maxKept) plans.clear()
-      plan = {
-        shape: makeShape(names),
-        reads: names.map((name) => ints.get(name) ?? floats.get(name)!),
-        isInt: names.map((name) => ints.has(name))
-      }
+      plan = { shape: makeShape(reads.map(({ name }) => name)), reads }
       plans.set(id, plan)
     }
     return plan
@@ -327,13 +267,13 @@ export const make = ({ precision, quantiles, uint, version }: Dialect): Encode =
   }
 
   const putDistribution = (window: Distribution, kept: Kept): void => {
-    const { isInt, reads, shape } = (kept.plan ??= planOf(window.series.boundaries))
+    const { reads, shape } = (kept.plan ??= planOf(window.series.boundaries))
     output.reserve(shape.bytes)
     for (let i = 0; i < shape.keys.length; i++) {
       output.put(shape.keys[i]!)
-      const value = reads[i]!(window)
-      if (isInt[i]!) output.int(value)
-      else output.float(value)
+      const { isInt, read } = reads[i]!
+      if (isInt) output.int(read(window))
+      else output.float(read(window))
     }
   }
 
@@ -361,20 +301,8 @@ export const make = ({ precision, quantiles, uint, version }: Dialect): Encode =
   }
 
   return (measurements, maxBytes) => {
-    const refused: Array<Fault & { readonly index: number }> = []
-    let index = 0
-    output.at = 0
-    for (; index < measurements.length; index++) {
-      const start = output.at
-      output.fault = undefined
-      putLine(measurements[index]!, maxBytes)
-      if (output.fault === undefined && output.at <= maxBytes) continue
-      const fitsAlone = output.fault === undefined && output.at - start - (start > 0 ? 1 : 0) <= maxBytes
-      const { drop, reason }: Fault = output.fault ?? tooLarge
-      output.at = start
-      if (fitsAlone) break
-      refused.push({ index, drop, reason })
-    }
-    return { payload: output.bytes.slice(0, output.at), taken: index, bytes: output.at, refused }
+    const put = (measurement: Measurement): void => putLine(measurement, maxBytes)
+    const { bytes, refused, taken } = fill(output, measurements, maxBytes, { separator: 1, tooLarge }, put)
+    return { payload: output.bytes.slice(0, bytes), taken, bytes, refused }
   }
 }

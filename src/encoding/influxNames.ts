@@ -3,19 +3,13 @@
  * the protocol cannot carry is refused with the reason.
  */
 
-/** Why a measurement cannot be written, by the ledger's words. */
-export interface Fault {
-  readonly drop: "invalid" | "unsupported" | "too_large"
-  readonly reason: string
-}
+import { quote } from "./output.js"
 
 /** Servers measure a key as measurement, tags and field key together. */
 export const maxKeyBytes = 65_535
 
 // The server ends a line at LF wherever it stands in a name, drops CR before it, and reads TAB and NUL as blanks.
 const breaking = /[\n\r\t\0]/
-
-const quote = (text: string): string => JSON.stringify(text.length > 64 ? `${text.slice(0, 63)}…` : text)
 
 const wordFault = (what: string, word: string): string | undefined => {
   if (word === "") return `its ${what} is empty`
@@ -29,9 +23,6 @@ const reserved = new Set(["time", "_measurement", "_field"])
 
 const keyFault = (what: string, key: string): string | undefined =>
   wordFault(what, key) ?? (reserved.has(key) ? `its ${what} ${quote(key)} is reserved` : undefined)
-
-export const invalid = (reason: string | undefined): Fault | undefined =>
-  reason === undefined ? undefined : { drop: "invalid", reason }
 
 /**
  * How names are escaped and which are refused. Servers 1 and 2 take a backslash for itself unless it stands before what it can
