@@ -2,6 +2,7 @@
  * Gzip where the platform has it, off the thread that runs the app.
  */
 import { Effect } from "effect"
+import { load } from "./node.js"
 
 interface Zlib {
   readonly gzip: (
@@ -11,12 +12,10 @@ interface Zlib {
   ) => void
 }
 
-// A variable, so that bundlers for the browser do not look for it.
-const specifier: string = "node:zlib"
-
 const loadZlib = (): Promise<Zlib | undefined> =>
-  import(/* @vite-ignore */ /* webpackIgnore: true */ specifier).then(
-    (module: Partial<Zlib>) => (typeof module.gzip === "function" ? (module as Zlib) : undefined),
+  load<Partial<Zlib>>("node:zlib").then(
+    // What has the function is the module.
+    (module) => (typeof module.gzip === "function" ? (module as Zlib) : undefined),
     () => undefined
   )
 

@@ -2,11 +2,10 @@
  * The name of the machine, where there is one to ask.
  */
 import { Effect } from "effect"
-
-const specifier: string = "node:os"
+import type * as Os from "node:os"
+import { load } from "./node.js"
 
 /** `undefined` in a browser. */
-export const hostName: Effect.Effect<string | undefined> = Effect.tryPromise(async () => {
-  const os = (await import(/* @vite-ignore */ specifier)) as { readonly hostname: () => string }
-  return os.hostname()
-}).pipe(Effect.orElseSucceed(() => undefined))
+export const hostName: Effect.Effect<string | undefined> = Effect.tryPromise(async () =>
+  (await load<typeof Os>("node:os")).hostname()
+).pipe(Effect.orElseSucceed(() => undefined))

@@ -12,18 +12,8 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import { Context, Effect, FiberRef, FiberRefs, Redacted, Schema, Stream } from "effect"
-
-/** No answer came. */
-export class TransportFailure extends Schema.TaggedError<TransportFailure>("effect-metrics/TransportFailure")(
-  "TransportFailure",
-  {
-    /** For an operator, without secrets. */
-    reason: Schema.String,
-    /** Whether the server may have got the request all the same. */
-    ambiguous: Schema.Boolean
-  }
-) {}
+import { Context, Effect, FiberRef, FiberRefs, Redacted, Stream } from "effect"
+import { classify, TransportFailure } from "./failure.js"
 
 export interface Request {
   readonly method: "GET" | "POST"
@@ -143,64 +133,8 @@ const failureOf = (error: HttpClientError.HttpClientError): TransportFailure => 
   const at = ` at ${printUrl(error.request.url)}`
   if (error.reason !== "Transport")
     return new TransportFailure({ reason: `the request is not valid${at}`, ambiguous: false })
-  const { ambiguous, what } = classify(error.cause)
+  const { ambiguous, what } = classify(error.cause, "the connection broke before an answer came")
   return new TransportFailure({ reason: what + at, ambiguous })
-}
-
-/** Failures of getting through to the server: nothing of the request was sent. */
-const beforeConnection: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the host's name could not be looked up",
-  EAI_FAIL: "the host's name could not be looked up",
-  EAI_NODATA: "no such host",
-  EADDRNOTAVAIL: "no address to connect from",
-  UND_ERR_CONNECT_TIMEOUT: "connecting took too long",
-  ERR_INVALID_URL: "the address is not valid",
-  ERR_INVALID_CHAR: "a header is not valid",
-  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the server's certificate is signed by itself",
-  SELF_SIGNED_CERT_IN_CHAIN: "the server's certificate is signed by itself",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the server's certificate could not be verified",
-  UNABLE_TO_GET_ISSUER_CERT: "the server's certificate could not be verified",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the server's certificate could not be verified",
-  HOSTNAME_MISMATCH: "the server's certificate is for another host",
-  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host"
-}
-
-const handshake = /wrong version number|unsupported protocol|handshake failure/
-
-const connecting = new Set(["connect", "getaddrinfo", "bind"])
-
-interface ErrorLike {
-  readonly code?: unknown
-  readonly syscall?: unknown
-  readonly message?: unknown
-  readonly cause?: unknown
-  readonly errors?: unknown
-}
-
-const classify = (error: unknown): { readonly what: string; readonly ambiguous: boolean } => {
-  let code: string | undefined
-  // `fetch` hides what happened in the cause of its error; the depth is for causes that are their own.
-  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 8; depth++) {
-    const { cause, code: own, errors, message, syscall } = at as ErrorLike
-    if (message === "bad port") return { what: "fetch refuses to connect to this port", ambiguous: false }
-    if (typeof own === "string" && /^\w{1,64}$/.test(own)) {
-      code ??= own
-      const known =
-        beforeConnection[own] ?? (own.startsWith("CERT_") ? "the server's certificate is not valid" : undefined)
-      if (own === "EPROTO" && handshake.test(String(message))) return { what: "TLS failed (EPROTO)", ambiguous: false }
-      if (known !== undefined) return { what: `${known} (${own})`, ambiguous: false }
-      if (connecting.has(String(syscall))) return { what: `could not connect (${own})`, ambiguous: false }
-    }
-    // Where a name has several addresses, each has an error of its own; they failed alike.
-    at = cause ?? (Array.isArray(errors) ? errors[0] : undefined)
-  }
-  return {
-    what: `the connection broke before an answer came${code === undefined ? "" : ` (${code})`}`,
-    ambiguous: true
-  }
 }
 
 /** Fit for logs: without user name, password, query and fragment, where tokens may be. */

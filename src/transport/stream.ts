@@ -1,0 +1,200 @@
+/**
+ * One connection over TCP, TLS or a Unix socket, made again when it is needed. Knows no wire format and has no deadline: the
+ * lane interrupts what takes too long, and its retries are the wait between connections.
+ *
+ * What is written together is never spliced: a write that fails or is interrupted takes its connection with it, and the next
+ * one begins on a new connection. What the other side sends is read in any case, as a peer whose words nobody reads stops
+ * listening, and so its end and its resets are noticed when they happen, not when the next write fails.
+ *
+ * Done means that the kernel has taken all bytes; whether the other side has is for its protocol to say. A peer that vanishes
+ * without a word is noticed by the kernel's keepalive probes, minutes later.
+ */
+import { Effect, Redacted, type Scope } from "effect"
+import type * as Net from "node:net"
+import type * as Tls from "node:tls"
+import { classify, TransportFailure } from "./failure.js"
+import { load } from "./node.js"
+
+/** What a certificate is checked against, and what is shown for one's own. Verification cannot be turned off. */
+export interface TlsOptions {
+  /** Certificates of authorities, PEM, in place of the system's. */
+  readonly ca?: string | undefined
+  /** One's own certificate, PEM, for servers that want one. */
+  readonly cert?: string | undefined
+  /** Its key, PEM. */
+  readonly key?: Redacted.Redacted | undefined
+  /** The name in the server's certificate. Default: the host. */
+  readonly servername?: string | undefined
+}
+
+/** Where to. */
+export type Address =
+  | { readonly host: string; readonly port: number; readonly tls?: boolean | TlsOptions | undefined }
+  /** A Unix socket. */
+  | { readonly path: string }
+
+export interface StreamOptions {
+  readonly address: Address
+  /** What the other side sends, line by line, without LF and CR, at most 1 KiB of each. Default: read and thrown away. */
+  readonly onLine?: ((line: string) => void) | undefined
+  /** Called when a connection that there was has gone: its peer ended it, it broke, or a write was given up. */
+  readonly onClosed?: (() => void) | undefined
+}
+
+export interface Stream {
+  /** Connects if there is no connection, writes, and is done when the kernel has taken all of it. */
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, TransportFailure>
+  /** Connects if there is no connection. */
+  readonly open: Effect.Effect<void, TransportFailure>
+  /** Gives the connection up, if there is one. */
+  readonly abandon: Effect.Effect<void>
+}
+
+const maxLine = 1024
+const keepAliveMillis = 10_000
+/** How long the other side is waited for at the end, to read what the kernel still has. */
+const lingerMillis = 1000
+
+export const printAddress = (address: Address): string => {
+  if ("path" in address) return address.path
+  const { host, port } = address
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+export const make = ({ address, onClosed, onLine }: StreamOptions): Effect.Effect<Stream, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const at = printAddress(address)
+    const connectOne = yield* connector(address)
+    const connecting = yield* Effect.makeSemaphore(1)
+    let live: Net.Socket | undefined
+
+    const failure = (error: unknown, broke: string): TransportFailure => {
+      const { ambiguous, what } = classify(error, broke)
+      return new TransportFailure({ reason: `${what} at ${at}`, ambiguous })
+    }
+
+    const drop = (socket: Net.Socket): void => {
+      if (live !== socket) return
+      live = undefined
+      onClosed?.()
+    }
+
+    /** What it still holds must not reach the other side after what is written next, so it is reset rather than ended. */
+    const giveUp = (socket: Net.Socket): void => {
+      drop(socket)
+      socket.resetAndDestroy()
+    }
+
+    const connect = Effect.async<Net.Socket, TransportFailure>((resume) => {
+      let socket: Net.Socket
+      try {
+        socket = connectOne(() => {
+          socket.off("error", failed)
+          adopt(socket)
+          resume(Effect.succeed(socket))
+        })
+      } catch (error) {
+        return resume(Effect.fail(failure(error, "could not connect")))
+      }
+      const failed = (error: Error): void => resume(Effect.fail(failure(error, "could not connect")))
+      socket.once("error", failed)
+      return Effect.sync(() => {
+        socket.destroy()
+      })
+    }).pipe(
+      // Nothing was written yet, whatever went wrong.
+      Effect.mapError(({ reason }) => new TransportFailure({ reason, ambiguous: false }))
+    )
+
+    const adopt = (socket: Net.Socket): void => {
+      live = socket
+      socket.setNoDelay(true)
+      socket.setKeepAlive(true, keepAliveMillis)
+      // An idle connection is no reason for a process to go on.
+      socket.unref()
+      socket.on("error", () => drop(socket))
+      socket.on("end", () => drop(socket))
+      socket.on("close", () => drop(socket))
+      if (onLine === undefined) socket.resume()
+      else socket.on("data", lines(onLine))
+    }
+
+    const connected: Effect.Effect<Net.Socket, TransportFailure> = Effect.suspend(() =>
+      live !== undefined
+        ? Effect.succeed(live)
+        : connecting.withPermits(1)(
+            Effect.suspend(() => (live === undefined ? Effect.interruptible(connect) : Effect.succeed(live)))
+          )
+    )
+
+    const writeTo = (socket: Net.Socket, bytes: Uint8Array): Effect.Effect<void, TransportFailure> =>
+      Effect.async((resume) => {
+        socket.write(bytes, (error) => {
+          if (error === undefined || error === null) return resume(Effect.void)
+          giveUp(socket)
+          const { what } = classify(error, "the connection broke")
+          resume(Effect.fail(new TransportFailure({ reason: `${what} at ${at}`, ambiguous: true })))
+        })
+        return Effect.sync(() => giveUp(socket))
+      })
+
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        if (live === undefined) return Effect.void
+        const socket = live
+        return Effect.async<void>((resume) => {
+          const timer = setTimeout(() => socket.destroy(), lingerMillis)
+          socket.once("close", () => {
+            clearTimeout(timer)
+            resume(Effect.void)
+          })
+          // As what is left unread when a socket closes makes the kernel take back what it has not sent yet.
+          socket.ref().resume().end()
+        })
+      })
+    )
+
+    return {
+      write: (bytes) => Effect.flatMap(connected, (socket) => writeTo(socket, bytes)),
+      open: Effect.asVoid(connected),
+      abandon: Effect.sync(() => live !== undefined && giveUp(live))
+    }
+  })
+
+const connector = (address: Address): Effect.Effect<(connected: () => void) => Net.Socket> =>
+  Effect.gen(function* () {
+    if ("path" in address || address.tls === undefined || address.tls === false) {
+      const net = yield* Effect.promise(() => load<typeof Net>("node:net"))
+      return (connected) => net.createConnection("path" in address ? address : { ...address, noDelay: true }, connected)
+    }
+    const tls = yield* Effect.promise(() => load<typeof Tls>("node:tls"))
+    const { ca, cert, key, servername } = address.tls === true ? ({} as TlsOptions) : address.tls
+    const { host, port } = address
+    return (connected) =>
+      tls.connect(
+        {
+          host,
+          port,
+          // A name that is an address is not sent, which Node asks for.
+          ...(servername === undefined ? {} : { servername }),
+          ...(ca === undefined ? {} : { ca }),
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key: Redacted.value(key) })
+        },
+        connected
+      )
+  })
+
+/** Cuts what comes in chunks into lines. The rest of a line that is too long is thrown away. */
+const lines = (onLine: (line: string) => void): ((chunk: Buffer) => void) => {
+  let line = ""
+  return (chunk) => {
+    const parts = chunk.toString("latin1").split("\n")
+    for (let i = 0; i < parts.length; i++) {
+      if (line.length < maxLine) line = (line + parts[i]!).slice(0, maxLine)
+      if (i === parts.length - 1) return
+      onLine(line.endsWith("\r") ? line.slice(0, -1) : line)
+      line = ""
+    }
+  }
+}
