@@ -130,9 +130,10 @@ export const make = ({ address, onClosed, onLine }: StreamOptions): Effect.Effec
     const writeTo = (socket: Net.Socket, bytes: Uint8Array): Effect.Effect<void, TransportFailure> =>
       Effect.async((resume) => {
         socket.write(bytes, (error) => {
-          if (error === undefined || error === null) return resume(Effect.void)
+          // Node has no error for a write that a destroyed socket takes with it.
+          if ((error === undefined || error === null) && !socket.destroyed) return resume(Effect.void)
           giveUp(socket)
-          const { what } = classify(error, "the connection broke")
+          const { what } = classify(error ?? socket.errored, "the connection broke")
           resume(Effect.fail(new TransportFailure({ reason: `${what} at ${at}`, ambiguous: true })))
         })
         return Effect.sync(() => giveUp(socket))
