@@ -10,6 +10,7 @@ import type { DeliveryOptions, SeriesInfo } from "./delivery/options.js"
 import type { InvalidOption } from "./delivery/resolve.js"
 import type { Metrics } from "./delivery/service.js"
 import type { Sink } from "./delivery/sink.js"
+import type { Kind } from "./recording/measurement.js"
 import type { Precision } from "./recording/stamps.js"
 
 export type { DeliveryOptions, Renamed, SeriesInfo } from "./delivery/options.js"
@@ -85,6 +86,8 @@ export interface Definition<Payload, E, R> {
   readonly sink: string
   readonly make: Effect.Effect<Sink<Payload>, E, R>
   readonly overwrites?: Precision | undefined
+  /** The kinds whose points are all kept, whatever the `sampleRate`: the wire cannot say that others are missing. */
+  readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   /** What holds where the user sets nothing. */
   readonly defaults: DeliveryOptions & { readonly batchSize: number; readonly ambiguous: "retry" | "drop" }
   /** What the user set. */
@@ -141,6 +144,7 @@ const toParts = <Payload, E, R>(
 ): Parts<Payload, E, R> => {
   const common = {
     overwrites: definition.overwrites,
+    unsampled: definition.unsampled,
     defaults: {
       ...definition.defaults,
       name: definition.defaults.name ?? definition.sink,

@@ -7,7 +7,7 @@ import { GaugeEntry } from "../recording/entry.js"
 import { make as makeInstrument } from "../recording/instrument.js"
 import type { LaneConfig, View } from "../recording/config.js"
 import { Lane, type Target } from "../recording/lane.js"
-import type { Tag } from "../recording/measurement.js"
+import type { Kind, Tag } from "../recording/measurement.js"
 import { type Partition, Partitions } from "../recording/partitions.js"
 import type { Precision } from "../recording/stamps.js"
 import * as Tags from "../recording/tags.js"
@@ -23,6 +23,7 @@ export interface Parts<P, E, R> {
   readonly make: Effect.Effect<(partition: string) => Sink<P>, E, R>
   readonly partition?: Partition | undefined
   readonly overwrites?: Precision | undefined
+  readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   readonly defaults: SinkDefaults
   readonly delivery: DeliveryOptions
 }
@@ -109,9 +110,10 @@ const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.E
       tags: Tags.merge(host, Tags.fromRecord(options.tags) ?? []),
       maxSeries: options.maxSeries,
       expireAfterMillis: options.expireAfter ?? null,
-      aggregate: options.aggregate,
+      raw: options.raw,
       resendGauges: options.resend === "always",
       sampleRate: options.sampleRate,
+      unsampled: new Set(parts.unsampled),
       overwrites,
       nanos:
         overwrites === "ns" ? Math.floor(random() * 1e6) : overwrites === "us" ? Math.floor(random() * 1e3) * 1e3 : 0

@@ -92,8 +92,11 @@ export interface DeliveryOptions {
   readonly maxSeries?: number | undefined
   /** Forgets a series that was delivered and then silent for so long. Default: never. */
   readonly expireAfter?: Duration.DurationInput | undefined
-  /** `false` makes every recording a point of its own. Default `true`. */
-  readonly aggregate?: boolean | undefined
+  /**
+   * `false` makes every recording a point of its own; by kind of instrument, as in `{ timer: false }`, where some are to be
+   * told apart. Default: the sink's, else `true`.
+   */
+  readonly aggregate?: boolean | { readonly [K in Kind]?: boolean | undefined } | undefined
   /** `"always"` sends a gauge with every flush, also unchanged (weight 0). Default `"changed"`: when it was recorded. */
   readonly resend?: "changed" | "always" | undefined
   /**

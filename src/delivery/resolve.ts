@@ -3,6 +3,7 @@
  * that nothing is clamped in silence.
  */
 import { Duration, Effect, Schedule, Schema } from "effect"
+import type { Kind } from "../recording/measurement.js"
 import type { DeliveryOptions } from "./options.js"
 
 /**
@@ -61,7 +62,8 @@ export interface Resolved {
   readonly hostTag: NonNullable<DeliveryOptions["hostTag"]>
   readonly maxSeries: number
   readonly expireAfter: number | undefined
-  readonly aggregate: boolean
+  /** The kinds whose every recording is a point. */
+  readonly raw: ReadonlySet<Kind>
   readonly resend: "changed" | "always"
   readonly ambiguous: "retry" | "drop"
   readonly shutdownTimeout: number
@@ -73,6 +75,8 @@ export interface Resolved {
 export const maxTimer = 2 ** 31 - 1
 
 const maxSlots = 2 ** 30
+
+const kinds: ReadonlyArray<Kind> = ["counter", "gauge", "timer", "distribution"]
 
 export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effect.Effect<Resolved, InvalidOption> =>
   Effect.suspend(() => {
@@ -100,10 +104,27 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
       if (!all.includes(value)) refuse(option, value, `one of ${all.join(", ")}`)
       return value
     }
-    const flag = (option: "enabled" | "aggregate" | "selfMetrics", fallback: boolean): boolean => {
+    const flag = (option: "enabled" | "selfMetrics", fallback: boolean): boolean => {
       const value: unknown = given(option) ?? fallback
       if (typeof value !== "boolean") refuse(option, value, "true or false")
       return value === true
+    }
+
+    const raw = (): ReadonlySet<Kind> => {
+      const aggregated = new Map(kinds.map((kind) => [kind, true]))
+      for (const value of [defaults.aggregate, options.aggregate]) {
+        const isObject = typeof value === "object" && value !== null
+        const byKind = isObject ? value : Object.fromEntries(kinds.map((kind) => [kind, value]))
+        for (const [kind, isAggregated] of Object.entries<unknown>(byKind)) {
+          const option = isObject ? `aggregate.${kind}` : "aggregate"
+          if (!kinds.some((one) => one === kind))
+            refuse(option, isAggregated, `an option: there are ${kinds.join(", ")}`)
+          else if (isAggregated !== undefined && typeof isAggregated !== "boolean") {
+            refuse(option, isAggregated, "true or false")
+          } else if (isAggregated !== undefined) aggregated.set(kind as Kind, isAggregated)
+        }
+      }
+      return new Set(kinds.filter((kind) => aggregated.get(kind) === false))
     }
 
     const name = given("name") ?? defaults.name
@@ -176,7 +197,7 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
       hostTag,
       maxSeries: whole("maxSeries", 10_000, maxSlots),
       expireAfter: Number.isFinite(expireAfter) ? expireAfter : undefined,
-      aggregate: flag("aggregate", true),
+      raw: raw(),
       resend: oneOf("resend", given("resend"), "changed", ["changed", "always"]),
       ambiguous: oneOf("ambiguous", given("ambiguous"), defaults.ambiguous, ["retry", "drop"]),
       shutdownTimeout: millis("shutdownTimeout", given("shutdownTimeout"), 5000, 0, maxTimer),

@@ -28,9 +28,12 @@ export interface LaneConfig {
   readonly tags: ReadonlyArray<Tag>
   readonly maxSeries: number
   readonly expireAfterMillis: number | null
-  readonly aggregate: boolean
+  /** The kinds whose every recording is a point. */
+  readonly raw: ReadonlySet<Kind>
   readonly resendGauges: boolean
   readonly sampleRate: number
+  /** The kinds whose points are all kept, whatever the `sampleRate`. */
+  readonly unsampled: ReadonlySet<Kind | "point">
   readonly overwrites: Precision | null
   /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
   readonly nanos: number

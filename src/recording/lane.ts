@@ -150,8 +150,8 @@ export class Lane implements Target, Series.Owner {
     return overflow
   }
 
-  private modeOf(instrument: Pick<Instrument, "aggregate">): Series.Mode {
-    return this.config.aggregate && instrument.aggregate ? "windowed" : "raw"
+  private modeOf(instrument: Pick<Instrument, "aggregate" | "kind">): Series.Mode {
+    return instrument.aggregate && !this.config.raw.has(kindOf(instrument)) ? "windowed" : "raw"
   }
 
   private make(
@@ -250,7 +250,8 @@ export class Lane implements Target, Series.Owner {
   ): void {
     const { account, config } = this
     if (this.closed) return this.refuse("closed", series.name)
-    if (config.sampleRate < 1 && config.random() >= config.sampleRate) return
+    const sampleRate = config.sampleRate < 1 && config.unsampled.has(series.kind) ? 1 : config.sampleRate
+    if (sampleRate < 1 && config.random() >= sampleRate) return
     let atMillis = millis
     let atNanos = nanos ?? config.nanos
     const { stamps } = series
@@ -272,7 +273,7 @@ export class Lane implements Target, Series.Owner {
       nanos: atNanos,
       fieldNames,
       fieldValues,
-      sampleRate: config.sampleRate
+      sampleRate
     }
     // Series are shared, but a queue of points that each have their own holds all of them.
     this.queue.offer(point, bytes + pointOverhead + 2 * series.key.length)

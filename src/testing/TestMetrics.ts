@@ -69,9 +69,10 @@ export const layer: Layer.Layer<Metrics> = Layer.effect(
       tags: [],
       maxSeries: Number.MAX_SAFE_INTEGER,
       expireAfterMillis: null,
-      aggregate: false,
+      raw: new Set(["counter", "gauge", "timer", "distribution"]),
       resendGauges: false,
       sampleRate: 1,
+      unsampled: new Set(),
       overwrites: null,
       nanos: 0
     })

@@ -40,7 +40,7 @@ describe("delivery options", () => {
       hostTag: "none",
       maxSeries: 10_000,
       expireAfter: undefined,
-      aggregate: true,
+      raw: new Set<never>(),
       resend: "changed",
       ambiguous: "drop",
       shutdownTimeout: 5000,
@@ -91,13 +91,28 @@ describe("delivery options", () => {
       { hostTag: "yes" },
       { enabled: "no" },
       { view: "x" },
-      { prefix: 1 }
+      { prefix: 1 },
+      { aggregate: "no" },
+      { aggregate: null }
     ]
     for (const options of bad) assert.strictEqual(refused(options), Object.keys(options)[0], JSON.stringify(options))
     assert.strictEqual(refused({ retry: { initial: 0 } }), "retry.initial")
     assert.strictEqual(refused({ retry: { max: -1 } }), "retry.max")
     assert.strictEqual(refused({ retry: { jitter: "half" } }), "retry.jitter")
     assert.strictEqual(refused({ tags: { a: 1 } }), "tags.a")
+    assert.strictEqual(refused({ aggregate: { timer: 1 } }), "aggregate.timer")
+    assert.strictEqual(refused({ aggregate: { meter: true } }), "aggregate.meter")
+  })
+
+  it("aggregate by kind, where what the caller leaves open is the sink's", () => {
+    const rawOf = (aggregate: DeliveryOptions["aggregate"]) => [
+      ...Effect.runSync(resolve({ aggregate }, { ...defaults, aggregate: { timer: false, distribution: false } })).raw
+    ]
+    assert.deepStrictEqual(rawOf(undefined), ["timer", "distribution"])
+    assert.deepStrictEqual(rawOf({ timer: true, gauge: undefined }), ["distribution"])
+    assert.deepStrictEqual(rawOf({ counter: false }), ["counter", "timer", "distribution"])
+    assert.deepStrictEqual(rawOf(true), [])
+    assert.deepStrictEqual(rawOf(false), ["counter", "gauge", "timer", "distribution"])
   })
 
   it("say what was given and what could be", () => {

@@ -574,8 +574,8 @@ export const mutants = [
   {
     name: "aggregate is forgotten",
     file: attach,
-    find: "aggregate: options.aggregate",
-    replace: "aggregate: true",
+    find: "raw: options.raw",
+    replace: "raw: new Set()",
     tests: wiring
   },
   {

@@ -24,9 +24,10 @@ export const laneOf = (config: Partial<LaneConfig> = {}): TestLane => {
     tags: [],
     maxSeries: 100,
     expireAfterMillis: null,
-    aggregate: true,
+    raw: new Set(),
     resendGauges: false,
     sampleRate: 1,
+    unsampled: new Set(),
     overwrites: null,
     nanos: 0,
     ...config

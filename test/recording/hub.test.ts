@@ -309,7 +309,7 @@ describe("views and levels", () => {
 
 describe("points", () => {
   it("aggregate: false makes each recording a point with its own time, a gauge's with its new value", () => {
-    const lane = laneOf({ aggregate: false })
+    const lane = laneOf({ raw: new Set(["counter", "gauge", "timer", "distribution"]) })
     const hub = hubOf(lane)
     clock.now = 7
     counter(hub, "c").incrementBy(2)
@@ -326,6 +326,31 @@ describe("points", () => {
       ]
     )
     assert.isTrue(balanced(ledgerOf(lane)))
+  })
+
+  it("makes points of the kinds that the lane wants raw, and windows of the others", () => {
+    const lane = laneOf({ raw: new Set(["timer"]) })
+    const hub = hubOf(lane)
+    counter(hub, "c").increment()
+    distribution(hub, "d").record(1)
+    distribution(hub, "t", undefined, undefined, "timer").record(0.25)
+    assert.deepStrictEqual(
+      lane.taken.map(({ series }) => series.name),
+      ["t"]
+    )
+    assert.isTrue(balanced(ledgerOf(lane)))
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "c{}": 1, "d{}": 1 })
+  })
+
+  it("keeps every point of a kind that is not to be sampled, and says so", () => {
+    const lane = laneOf({ sampleRate: 0.25, unsampled: new Set(["point"]), raw: new Set(["timer"]), random: () => 0.9 })
+    const hub = hubOf(lane)
+    point(hub, "p").emit(["f"], [1], 8, 1, undefined)
+    distribution(hub, "t", undefined, undefined, "timer").record(1)
+    assert.deepStrictEqual(
+      lane.taken.map(({ sampleRate, series }) => [series.name, sampleRate]),
+      [["p", 1]]
+    )
   })
 
   const stampsOf = (
