@@ -159,6 +159,31 @@ describe("layers of sinks", () => {
     assert.deepStrictEqual(values, [0])
   })
 
+  it("a sink that comes while a handle is held never sees the gauge below zero, and a second release is none", async () => {
+    const sink = FaultySink.make()
+    const gauge = Metrics.gauge("busy")
+    await run(
+      Effect.gen(function* () {
+        const hub = yield* Metrics.Metrics
+        const scope = yield* Scope.make()
+        const handle = yield* Metrics.bind(gauge)
+        const early = handle.hold()
+        const late = yield* Layer.buildWithScope(sink.layer, scope)
+        // Attached to this very hub, in the middle of what is held.
+        for (const lane of (late.unsafeMap.get(Metrics.Metrics.key) as Metrics.Service).lanes) hub.attach({}, lane)
+        const second = handle.hold()
+        early()
+        second()
+        second()
+        yield* Scope.close(scope, Exit.void)
+      }).pipe(Effect.provide(Metrics.layer))
+    )
+    assert.deepStrictEqual(
+      sink.received().map((m) => (m._tag === "gauge" ? m.value : -1)),
+      [0]
+    )
+  })
+
   it("a daemon that outlives the scope is refused as closed, and counted", async () => {
     const a = backend()
     const [before, after] = await run(

@@ -166,6 +166,8 @@ export interface CounterHandle {
  */
 export interface GaugeHandle extends CounterHandle {
   readonly set: (value: number) => void
+  /** Adds 1 now; what it gives takes it away again, once, in the sinks that saw it added. For what is in flight. */
+  readonly hold: () => () => void
 }
 
 /**
@@ -220,6 +222,10 @@ const refusing = (refuse: () => void): GaugeHandle & DistributionHandle => ({
   increment: refuse,
   incrementBy: refuse,
   set: refuse,
+  hold: () => {
+    refuse()
+    return () => {}
+  },
   record: refuse
 })
 

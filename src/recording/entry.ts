@@ -144,6 +144,17 @@ export class GaugeEntry extends EntryBase<GaugeCell> {
     if (refusal !== undefined) return this.refuse(refusal)
     stepGauges(this.current(), step)
   }
+
+  hold(): () => void {
+    const cells = this.current()
+    stepGauges(cells, 1)
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      stepGauges(cells, -1)
+    }
+  }
 }
 
 /** Adds to each of the gauges: with the cells of an earlier moment, to those that had the opposite step then. */
