@@ -1,12 +1,15 @@
 /** The exact bytes of every protocol, one test a row. A protocol without an encoder is still to do. */
 import { describe, it } from "@effect/vitest"
 import * as InfluxLine from "./vectors/influxLine.js"
+import * as OpenTsdb from "./vectors/openTsdb.js"
 import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
 
 const runners: Readonly<Record<string, (row: Row) => void>> = {
   "influx-line": InfluxLine.run,
+  "opentsdb-http": OpenTsdb.runHttp,
+  "opentsdb-telnet": OpenTsdb.runTelnet,
   sketches: Sketches.run
 }
 
