@@ -86,6 +86,8 @@ export interface Definition<Payload, E, R> {
   readonly sink: string
   readonly make: Effect.Effect<Sink<Payload>, E, R>
   readonly overwrites?: Precision | undefined
+  /** Whether the lane keeps the times of points apart where the backend overwrites, or leaves that to the sink. Default `"spread"`. */
+  readonly pointTimes?: "spread" | "keep" | undefined
   /** The kinds whose points are all kept, whatever the `sampleRate`: the wire cannot say that others are missing. */
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   /** What holds where the user sets nothing. */
@@ -144,6 +146,7 @@ const toParts = <Payload, E, R>(
 ): Parts<Payload, E, R> => {
   const common = {
     overwrites: definition.overwrites,
+    pointTimes: definition.pointTimes,
     unsampled: definition.unsampled,
     defaults: {
       ...definition.defaults,

@@ -23,6 +23,7 @@ export interface Parts<P, E, R> {
   readonly make: Effect.Effect<(partition: string) => Sink<P>, E, R>
   readonly partition?: Partition | undefined
   readonly overwrites?: Precision | undefined
+  readonly pointTimes?: "spread" | "keep" | undefined
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   readonly defaults: SinkDefaults
   readonly delivery: DeliveryOptions
@@ -115,6 +116,7 @@ const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.E
       sampleRate: options.sampleRate,
       unsampled: new Set(parts.unsampled),
       overwrites,
+      keepPointTimes: parts.pointTimes === "keep",
       nanos:
         overwrites === "ns" ? Math.floor(random() * 1e6) : overwrites === "us" ? Math.floor(random() * 1e3) * 1e3 : 0
     }

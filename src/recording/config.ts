@@ -35,6 +35,8 @@ export interface LaneConfig {
   /** The kinds whose points are all kept, whatever the `sampleRate`. */
   readonly unsampled: ReadonlySet<Kind | "point">
   readonly overwrites: Precision | null
+  /** Where it does: points are not kept apart by their times, but have those of the clock or the caller. Default `false`. */
+  readonly keepPointTimes?: boolean | undefined
   /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
   readonly nanos: number
 }

@@ -233,8 +233,8 @@ export class Lane implements Target, Series.Owner {
 
   /** One for all that is one series to the backend: points of several levels, and raw recordings of that name. */
   private stampsOf(key: string): Stamps | null {
-    const { overwrites } = this.config
-    if (overwrites === null) return null
+    const { keepPointTimes = false, overwrites } = this.config
+    if (overwrites === null || keepPointTimes) return null
     const known = this.cells.get(key)?.series.stamps ?? this.pointSeriesByKey.get(key)?.stamps
     return known ?? new Stamps(overwrites, this.stampFloor)
   }
