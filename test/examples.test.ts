@@ -1,58 +1,10 @@
 import { Duration, Effect, Option } from "effect"
-import { spawn } from "node:child_process"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
-import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "vitest"
 import { durationOf } from "../examples/support/demo.js"
-
-const root = fileURLToPath(new URL("..", import.meta.url))
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Ends by itself: a child that hangs is killed, and then has no exit code. */
-const limitMillis = 50_000
-
-/** Runs an example; `watch` sees all output so far, and may send a signal. */
-const run = (
-  example: string,
-  options: {
-    readonly arguments?: ReadonlyArray<string>
-    readonly env?: Readonly<Record<string, string>>
-    readonly watch?: (stdout: string, signal: (name: NodeJS.Signals) => void) => void
-  } = {}
-): Promise<Ended> =>
-  new Promise((resolve, reject) => {
-    const { INFLUXDB_URL: _, ...inherited } = process.env
-    const child = spawn(process.execPath, ["--import", "tsx", `examples/${example}`, ...(options.arguments ?? [])], {
-      cwd: root,
-      env: { ...inherited, NO_COLOR: "1", ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: limitMillis,
-      killSignal: "SIGKILL"
-    })
-    let stdout = ""
-    let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text
-      options.watch?.(stdout, (name) => child.kill(name))
-    })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    child.on("error", reject)
-    child.on("close", (code) => resolve({ code, stdout, stderr }))
-  })
-
-const last = (stdout: string, start: string): string | undefined =>
-  lines(stdout)
-    .filter((line) => line.startsWith(start))
-    .at(-1)
-
-const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+import { last, lines, run } from "./examples/run.js"
 
 /** The last total of a series in what the console has printed. */
 const totalOf = (stdout: string, label: string): number =>
@@ -165,6 +117,39 @@ const signalUnderLoad = (name: NodeJS.Signals) => {
     signal(name)
   }
 }
+
+describe.concurrent("the examples of the sinks", () => {
+  it("for people: shows what was counted and timed", async () => {
+    const { code, stderr, stdout } = await run("console.ts")
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    assert.strictEqual(totalOf(stdout, "jobs{queue=mail}"), 50)
+    assert.match(last(stdout, "job.duration{outcome=success} ") ?? "", /count=/)
+  })
+
+  it("for InfluxDB: creates its database, and writes counts, times and points", () =>
+    withInflux(async (url, written) => {
+      const { code, stdout } = await run("influxdb.ts", { env: { INFLUXDB_URL: url } })
+      assert.strictEqual(code, 0, stdout)
+      assert.include(stdout, "delivered influxdb: 6")
+      const counted = written.filter((line) => line.startsWith("uploads,"))
+      assert.lengthOf(counted, 2)
+      for (const line of counted)
+        assert.match(line, /^uploads,host=.*,kind=(image|video),service=uploader value=1i \d+$/)
+      const timed = written.filter((line) => line.startsWith("upload.duration,"))
+      assert.match(timed[0] ?? "", /outcome=success,service=uploader count=2i,le_0.01=/)
+      const points = written.filter((line) => line.startsWith("upload,"))
+      assert.deepStrictEqual(
+        points.map((line) => / (bytes=\d+i) /.exec(line)?.[1]),
+        ["bytes=20000i", "bytes=3000000i"]
+      )
+    }))
+
+  it("for InfluxDB: is off, and says so in its ledgers, where no address is given", async () => {
+    const { code, stdout } = await run("influxdb.ts")
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /delivered "?\s*$/m)
+  })
+})
 
 describe.concurrent("the demo", () => {
   it("ends by itself, with 0 when all was delivered", async () => {

@@ -141,9 +141,9 @@ describe("the packed package", () => {
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  it("holds what is built, its source, the examples, and its papers", () => {
+  it("holds what is built, its source, the examples, the docs, and its papers", () => {
     const top = new Set(packed.map((path) => path.split("/")[0]))
-    assert.sameMembers([...top], ["dist", "src", "examples", "package.json", "README.md", "LICENSE", "CHANGELOG.md"])
+    assert.sameMembers([...top], ["dist", "src", "examples", "docs", "package.json", "README.md", "LICENSE", "CHANGELOG.md"])
     for (const path of packed.filter((path) => path.startsWith("src/"))) {
       const built = path.replace(/^src/, "dist").replace(/ts$/, "")
       assert.includeMembers([...packed], [`${built}js`, `${built}d.ts`, `${built}js.map`, `${built}d.ts.map`])

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, LogLevel, Schedule, Scope, TestClock, Exit } from "effect"
+import { Unavailable } from "../../src/delivery/sink.js"
 import { dropped } from "../../src/Ledger.js"
 import { close, collectLogs, pointIds, settle, start, weight } from "./harness.js"
 
@@ -71,6 +72,33 @@ describe("a delivered lane", () => {
       yield* running.delivery.flush
       assert.deepStrictEqual(running.ledger().dropped, { invalid: 200 })
       assert.isAtLeast(turns, 5)
+      yield* close(running)
+    })
+  )
+
+  it.effect("counts fields that its wire cannot carry as refused, once however often the batch is written", () =>
+    Effect.gen(function* () {
+      let writes = 0
+      const running = yield* start({}, () => ({
+        encode: (measurements) => ({
+          payload: undefined,
+          taken: measurements.length,
+          bytes: 1,
+          refused: [],
+          skipped: [{ index: 1, fields: 2 }]
+        }),
+        write: () =>
+          Effect.suspend(() =>
+            writes++ === 0 ? Effect.fail(new Unavailable({ sink: "test", reason: "down" })) : Effect.void
+          )
+      }))
+      running.points(3)
+      const flushing = yield* Effect.fork(running.delivery.flush)
+      yield* TestClock.adjust("1 minute")
+      yield* flushing.await
+      assert.strictEqual(writes, 2)
+      const { delivered, dropped, refused } = running.ledger()
+      assert.deepStrictEqual([delivered, dropped, refused], [3, {}, { unsupported_field: 2 }])
       yield* close(running)
     })
   )

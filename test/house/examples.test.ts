@@ -30,7 +30,11 @@ const examples: Array<Example> = []
 for (const path of (await readdir(join(root, "src"), { recursive: true })).filter((name) => name.endsWith(".ts"))) {
   examples.push(...ofSource(`src/${path}`, await readFile(join(root, "src", path), "utf8")))
 }
-for (const path of (await readdir(root)).filter((name) => name.endsWith(".md"))) {
+const pages = [
+  ...(await readdir(root)),
+  ...(await readdir(join(root, "docs"), { recursive: true })).map((path) => `docs/${path}`)
+]
+for (const path of pages.filter((name) => name.endsWith(".md"))) {
   examples.push(...ofMarkdown(path, await readFile(join(root, path), "utf8")))
 }
 
