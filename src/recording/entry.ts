@@ -62,11 +62,17 @@ abstract class EntryBase<C extends Cell> {
     return this.cells
   }
 
-  /** A cell that does not gather yet, made to, or the one that took its place; `null` if it took the value another way. */
-  protected wake(cell: C, value: number): C | null {
+  /** A cell that does not gather yet, made to where it may, or the one that took its place. */
+  protected touch(cell: C): C {
     // `touch` and `revive` keep the kind.
     const live = cell.lane.touch(cell) as C
     if (live !== cell) this.adopt(this.cells.map((one) => (one === cell ? live : one)))
+    return live
+  }
+
+  /** As `touch`; `null` if the cell took the value another way. */
+  protected wake(cell: C, value: number): C | null {
+    const live = this.touch(cell)
     if (live.gathering) return live
     live.lane.direct(live, value)
     return null
@@ -194,10 +200,52 @@ export class DistributionEntry extends EntryBase<DistributionCell> {
     }
   }
 
+  /**
+   * Many recordings at once, of which only this is known: `counts[i]` of them were about `values[i]`, and all together `sum`.
+   * Where each recording is a point, there is one for each value, sampled at one in `counts[i]`.
+   */
+  absorb(values: ReadonlyArray<number>, counts: ReadonlyArray<number>, sum: number): void {
+    const refusal = this.refusalOfAny(values, sum)
+    if (refusal !== undefined) return this.refuse(refusal)
+    for (const cell of this.current()) {
+      const live = cell.gathering ? cell : this.touch(cell)
+      if (live.gathering) absorbInto(live, values, counts, sum)
+      else if (live.mode !== "raw" || live.lane.closed) live.lane.direct(live, sum)
+      else for (let i = 0; i < values.length; i++) live.lane.direct(live, values[i]!, counts[i])
+    }
+  }
+
+  private refusalOfAny(values: ReadonlyArray<number>, sum: number): RefuseReason | undefined {
+    const isTimer = this.instrument.kind === "timer"
+    for (const value of [sum, ...values]) {
+      const refusal = refusalOf(this.instrument, value) ?? (isTimer && value < 0 ? "negative" : undefined)
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
+  }
+
   private resolved(): this {
     this.resolve()
     return this
   }
+}
+
+const absorbInto = (
+  cell: DistributionCell,
+  values: ReadonlyArray<number>,
+  counts: ReadonlyArray<number>,
+  sum: number
+): void => {
+  const { buckets, histogram, series } = cell
+  const total = histogram.sum + sum
+  for (let i = 0; i < values.length; i++) {
+    const times = counts[i]!
+    histogram.recordTimes(values[i]!, times)
+    if (buckets !== undefined) buckets[bucketOf(series.boundaries!, values[i]!)]! += times
+    cell.weight += times
+    cell.recorded += times
+  }
+  histogram.sum = total
 }
 
 /** A name for points with its tags. */

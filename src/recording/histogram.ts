@@ -217,6 +217,17 @@ export class Histogram {
     else this.zeroCount++
   }
 
+  /** As `record`, so many times. */
+  recordTimes(value: number, times: number): void {
+    this.count += times
+    this.sum += value * times
+    if (value < this.min) this.min = value + 0
+    if (value > this.max) this.max = value + 0
+    if (value === 0) this.zeroCount += times
+    else if (value > 0) this.addTimes(this.above, value, times)
+    else this.addTimes((this.below ??= new Store()), -value, times)
+  }
+
   /** Adds all that `other` saw; `other` stays as it is. */
   merge(other: Histogram): void {
     if (other.count === 0) return
@@ -274,6 +285,12 @@ export class Histogram {
   private addOutside(store: Store, index: number): void {
     const shift = this.reserve(store, index, index)
     store.counts[store.slot(index >> shift)]!++
+  }
+
+  private addTimes(store: Store, magnitude: number, times: number): void {
+    const index = wholeScaleIndex(magnitude, this.scale)
+    const shift = this.reserve(store, index, index)
+    store.counts[store.slot(index >> shift)]! += times
   }
 
   private mergeStore(store: Store, other: Store, otherScale: number): void {

@@ -239,14 +239,18 @@ export class Lane implements Target, Series.Owner {
     return known ?? new Stamps(overwrites, this.stampFloor)
   }
 
-  /** A point of its own time; `nanos` is `undefined` where the clock gave the time, and then it is free to be made unique. */
+  /**
+   * A point of its own time; `nanos` is `undefined` where the clock gave the time, and then it is free to be made unique.
+   * It may stand for so many `times` of what it says, as if all but it had been sampled away.
+   */
   point(
     series: Series.LaneSeries,
     fieldNames: ReadonlyArray<string>,
     fieldValues: ReadonlyArray<FieldValue>,
     bytes: number,
     millis: number,
-    nanos: number | undefined
+    nanos: number | undefined,
+    times = 1
   ): void {
     const { account, config } = this
     if (this.closed) return this.refuse("closed", series.name)
@@ -258,8 +262,8 @@ export class Lane implements Target, Series.Owner {
     if (stamps !== null) {
       if (nanos !== undefined) stamps.fromCaller(millis, nanos)
       else if (!stamps.fromClock(millis, config.nanos)) {
-        account.recorded += 1
-        account.drop("same_timestamp", 1)
+        account.recorded += times
+        account.drop("same_timestamp", times)
         return
       }
       atMillis = stamps.millis
@@ -268,25 +272,25 @@ export class Lane implements Target, Series.Owner {
     const point: Point = {
       _tag: "point",
       series,
-      weight: 1,
+      weight: times,
       millis: atMillis,
       nanos: atNanos,
       fieldNames,
       fieldValues,
-      sampleRate
+      sampleRate: sampleRate / times
     }
     // Series are shared, but a queue of points that each have their own holds all of them.
     this.queue.offer(point, bytes + pointOverhead + 2 * series.key.length)
   }
 
   /** A recording that no open window takes: see `Mode`. */
-  direct(cell: Series.Cell, value: number): void {
+  direct(cell: Series.Cell, value: number, times = 1): void {
     if (this.closed) this.refuse("closed", cell.series.name)
     else if (cell.mode === "refusing") this.refuse(cell.refusal ?? "series_limit", cell.series.name)
     else {
       // A raw cell has no windows: its recordings are what keeps it from being forgotten.
       cell.startMillis = this.config.now()
-      this.point(cell.series, valueField, [value], 8, cell.startMillis, undefined)
+      this.point(cell.series, valueField, [value], 8, cell.startMillis, undefined, times)
     }
   }
 

@@ -83,7 +83,7 @@ export interface Point extends Timed {
   readonly fieldNames: ReadonlyArray<string>
   /** As many as `fieldNames`. */
   readonly fieldValues: ReadonlyArray<FieldValue>
-  /** The probability with which it was kept, 1 unless the lane samples. */
+  /** The probability with which it was kept, 1 unless the lane samples: so it stands for one divided by that. */
   readonly sampleRate: number
 }
 

@@ -35,7 +35,7 @@ export type Mode = "windowed" | "raw" | "refusing"
 export interface Owner {
   readonly closed: boolean
   readonly touch: (cell: Cell) => Cell
-  readonly direct: (cell: Cell, value: number) => void
+  readonly direct: (cell: Cell, value: number, times?: number) => void
   readonly refuse: (reason: RefuseReason, name: string) => void
 }
 
