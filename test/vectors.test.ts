@@ -1,5 +1,6 @@
 /** The exact bytes of every protocol, one test a row. A protocol without an encoder is still to do. */
 import { describe, it } from "@effect/vitest"
+import * as Graphite from "./vectors/graphite.js"
 import * as InfluxLine from "./vectors/influxLine.js"
 import * as OpenTsdb from "./vectors/openTsdb.js"
 import type { Row } from "./vectors/rows.js"
@@ -7,6 +8,8 @@ import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
 
 const runners: Readonly<Record<string, (row: Row) => void>> = {
+  "graphite-pickle": Graphite.runPickle,
+  "graphite-plaintext": Graphite.runText,
   "influx-line": InfluxLine.run,
   "opentsdb-http": OpenTsdb.runHttp,
   "opentsdb-telnet": OpenTsdb.runTelnet,

@@ -65,12 +65,9 @@ const slabSize = 65_536
 let slab = new ArrayBuffer(0)
 let slabUsed = 0
 
-/**
- * UTF-8 that is kept for long, next to other such: a third of the memory that an array of its own would take.
- */
-export const encodeKept = (text: string): Uint8Array => {
-  const bytes = utf8.encode(text)
-  if (bytes.length > slabSize / 16) return bytes
+/** A copy that is kept for long, next to other such: a third of the memory that an array of its own would take. */
+export const keep = (bytes: Uint8Array): Uint8Array => {
+  if (bytes.length > slabSize / 16) return bytes.slice()
   if (slabUsed + bytes.length > slab.byteLength) {
     slab = new ArrayBuffer(slabSize)
     slabUsed = 0
@@ -80,3 +77,5 @@ export const encodeKept = (text: string): Uint8Array => {
   slabUsed += bytes.length
   return kept
 }
+
+export const encodeKept = (text: string): Uint8Array => keep(utf8.encode(text))

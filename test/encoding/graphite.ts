@@ -6,8 +6,8 @@ export interface Record {
   readonly second: number
 }
 
-/** Blanks as Python's `split` sees them. */
-const blanks = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/
+/** What Python's `split` splits at, and every other control character. */
+const blank = /[\s\p{Cc}]/u
 
 const maxLine = 16_384
 
@@ -18,7 +18,7 @@ export const linesOf = (bytes: Uint8Array): ReadonlyArray<Record> => {
   for (let end = bytes.indexOf(10); end >= 0; start = end + 1, end = bytes.indexOf(10, start)) {
     if (end - start > maxLine) throw new Error(`a line of ${end - start} bytes`)
     const line = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(start, end))
-    const parts = line.split(blanks)
+    const parts = line.split(blank)
     if (parts.length !== 3 || parts.includes("")) throw new Error(`not three fields: ${JSON.stringify(line)}`)
     const [path, value, second] = parts as [string, string, string]
     if (!/^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(value)) throw new Error(`not a number: ${value}`)
@@ -91,7 +91,9 @@ export const framesOf = (bytes: Uint8Array): ReadonlyArray<Frame> => {
 }
 
 /** What carbon 1.1 makes of a path: throws where it refuses it. */
-export const parsePath = (path: string): { readonly name: string; readonly tags: ReadonlyArray<readonly [string, string]> } => {
+export const parsePath = (
+  path: string
+): { readonly name: string; readonly tags: ReadonlyArray<readonly [string, string]> } => {
   if (path.endsWith('"}') && path.includes("{")) throw new Error("a name of OpenMetrics")
   const [name, ...segments] = path.split(";") as [string, ...Array<string>]
   if (name.replace(/^~+/, "") === "") throw new Error("no name")
