@@ -12,6 +12,13 @@
 export * as Console from "./sinks/Console.js"
 
 /**
+ * A sink for Graphite: plaintext and pickles over TCP.
+ *
+ * @since 0.1.0
+ */
+export * as Graphite from "./sinks/Graphite.js"
+
+/**
  * A sink for InfluxDB 1, 2 and 3, and what else takes line protocol over HTTP.
  *
  * @since 0.1.0
