@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url"
 
 const packages = [
   { name: "influxdb", binary: "usr/bin/influxd" },
-  { name: "victoria-metrics", binary: "usr/bin/victoria-metrics" }
+  { name: "victoria-metrics", binary: "usr/bin/victoria-metrics" },
+  // Of Python: useless without what it depends on.
+  { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true }
 ]
 
 const cache = process.env.EFFECT_METRICS_CACHE ?? fileURLToPath(new URL("../.cache/servers", import.meta.url))
@@ -28,17 +30,26 @@ const updateLists = () => {
   if (!packages.every(({ name }) => isKnown(name))) run("apt-get", ["update", "-qq"])
 }
 
-const fetchPackage = ({ name }) => {
+/** The package, and what it depends on that this machine lacks. */
+const missingFor = (name) => {
+  const args = ["-s", "--no-install-recommends", "install", name]
+  const { stdout } = spawnSync("apt-get", args, { encoding: "utf8", timeout: 60_000 })
+  const names = [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1])
+  return names.includes(name) ? names : [name]
+}
+
+const fetchPackage = ({ name, withDependencies = false }) => {
   // The downloader drops its rights, and must be able to write here.
   const folder = mkdtempSync(join(tmpdir(), "effect-metrics-"))
   try {
     run("chmod", ["755", folder])
-    run("apt-get", ["-o", "APT::Sandbox::User=root", "download", name], folder)
-    const deb = readdirSync(folder).find((file) => file.endsWith(".deb"))
-    if (deb === undefined) throw new Error("nothing was downloaded")
+    const names = withDependencies ? missingFor(name) : [name]
+    run("apt-get", ["-o", "APT::Sandbox::User=root", "download", ...names], folder)
+    const debs = readdirSync(folder).filter((file) => file.endsWith(".deb"))
+    if (debs.length === 0) throw new Error("nothing was downloaded")
     const unpacked = join(cache, `${name}.${process.pid}`)
     mkdirSync(unpacked, { recursive: true })
-    run("dpkg-deb", ["-x", join(folder, deb), unpacked])
+    for (const deb of debs) run("dpkg-deb", ["-x", join(folder, deb), unpacked])
     // So that half of a package is never taken for a whole one.
     rmSync(join(cache, name), { recursive: true, force: true })
     renameSync(unpacked, join(cache, name))
