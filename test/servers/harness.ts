@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url"
 const cache = process.env["EFFECT_METRICS_CACHE"] ?? fileURLToPath(new URL("../../.cache/servers", import.meta.url))
 
 /** Where the server's binary is; `undefined` if it is not to be had here. */
-const find = (name: string, binary: string): string | undefined => {
+export const find = (name: string, binary: string): string | undefined => {
   const cached = join(cache, name, "usr/bin", binary)
   if (existsSync(cached)) return cached
   const { status, stdout } = spawnSync("sh", ["-c", `command -v ${binary}`], { encoding: "utf8" })
@@ -23,7 +23,7 @@ const influxd = find("influxdb", "influxd")
 const victoria = find("victoria-metrics", "victoria-metrics")
 
 /** Why the tests of a server do not run here; `false` if they do. In CI a missing server is a failure. */
-const missing = (name: string, path: string | undefined): string | false => {
+export const missing = (name: string, path: string | undefined): string | false => {
   if (path !== undefined) return false
   if (process.env["CI"] === "true")
     throw new Error(`${name} is missing, and CI must test against it: run npm run servers`)
@@ -64,11 +64,13 @@ const poll = async (ready: () => Promise<boolean>, what: string): Promise<void> 
   }
 }
 
-const start = async (
+/** It is ready when it answers with 200 at a path, or when a function says so. */
+export const start = async (
   name: string,
   command: string,
   argumentsFor: (folder: string, port: number) => ReadonlyArray<string> | Promise<ReadonlyArray<string>>,
-  readyPath: string
+  ready: string | ((port: number) => Promise<boolean>),
+  environment: Readonly<Record<string, string>> = {}
 ): Promise<Server> => {
   const folder = mkdtempSync(join(tmpdir(), `effect-metrics-${name}-`))
   const port = await freePort()
@@ -77,13 +79,17 @@ const start = async (
   let child: ChildProcess | undefined
   const launch = async (): Promise<void> => {
     let output = ""
-    const launched = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })
+    const launched = spawn(command, args, {
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
     child = launched
     for (const stream of [launched.stdout, launched.stderr])
       stream.on("data", (text) => (output = (output + text).slice(-4000)))
     await poll(async () => {
       if (launched.exitCode !== null) throw new Error(`${name} ended: ${output}`)
-      return (await fetch(url + readyPath, { signal: AbortSignal.timeout(1000) })).ok
+      if (typeof ready === "function") return ready(port)
+      return (await fetch(url + ready, { signal: AbortSignal.timeout(1000) })).ok
     }, name).catch((error: unknown) => {
       launched.kill("SIGKILL")
       throw new Error(`${String(error)}\n${output}`)
