@@ -1,19 +1,23 @@
 /** The exact bytes of every protocol, one test a row. A protocol without an encoder is still to do. */
 import { describe, it } from "@effect/vitest"
+import * as DogStatsD from "./vectors/dogstatsd.js"
 import * as Graphite from "./vectors/graphite.js"
 import * as InfluxLine from "./vectors/influxLine.js"
 import * as OpenTsdb from "./vectors/openTsdb.js"
 import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
+import * as StatsD from "./vectors/statsd.js"
 
 const runners: Readonly<Record<string, (row: Row) => void>> = {
+  dogstatsd: DogStatsD.run,
   "graphite-pickle": Graphite.runPickle,
   "graphite-plaintext": Graphite.runText,
   "influx-line": InfluxLine.run,
   "opentsdb-http": OpenTsdb.runHttp,
   "opentsdb-telnet": OpenTsdb.runTelnet,
-  sketches: Sketches.run
+  sketches: Sketches.run,
+  statsd: StatsD.runEtsy
 }
 
 for (const { protocol, rows } of readFiles()) {
