@@ -1,0 +1,252 @@
+/**
+ * The options of the OpenTSDB sinks, and what they come to. A value that cannot work is an error when the layer is built.
+ */
+import { Duration, Effect, Redacted } from "effect"
+import { isReplacement } from "../../encoding/openTsdbNames.js"
+import type { Dialect, Resolution } from "../../encoding/openTsdbPoints.js"
+import type { DeliveryOptions } from "../../Sink.js"
+import { InvalidOption } from "../../Sink.js"
+import { printUrl } from "../../transport/http.js"
+import type { Address, TlsOptions } from "../../transport/stream.js"
+
+/**
+ * What both wires have. Delivery has defaults of its own here: `hostTag: "auto"`, with the key `host`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PointOptions extends DeliveryOptions {
+  /**
+   * The unit of timestamps. A series should keep to one: mixed ones are slow to read. Default: `"s"` over TCP, since
+   * VictoriaMetrics takes no other there; `"ms"` over HTTP.
+   */
+  readonly resolution?: Resolution | undefined
+  /**
+   * What becomes of points of one series in the same unit of time, of which the server may keep no more than one. `"spread"`
+   * moves those that the clock gave to the next free unit, up to a second; of those that callers gave it moves one, and keeps
+   * the first of what still repeats. `"last"` moves none, and of those in one write keeps the last. What is left over is
+   * `dropped: same_timestamp`; so is a point for one of the last 64 times of its series that were sent. Default `"spread"`.
+   */
+  readonly duplicates?: "spread" | "last" | undefined
+  /**
+   * What a window of a counter sends: its `"increase"`, which adds up over any time; or the `"total"` of what was delivered
+   * since the layer was built, which is what `rate` in a query wants. Default `"increase"`.
+   */
+  readonly counters?: "increase" | "total" | undefined
+  /** The most tags a series may have, as the server's `tsd.storage.max_tags` says. Default 8. */
+  readonly maxTags?: number | undefined
+  /**
+   * Goes in place of each character that the server does not take in names and tags, such as `"_"`. Default: such
+   * measurements are `dropped: invalid`, with the reason in the log.
+   */
+  readonly sanitise?: string | undefined
+  /** Which of timers and distributions are sent, 0 to 1. Default 0.5, 0.95 and 0.99. */
+  readonly quantiles?: ReadonlyArray<number> | undefined
+}
+
+/**
+ * Of the line protocol over TCP. Only `host` is needed. Delivery: at most 1000 measurements and 64 KiB a write.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends PointOptions {
+  /** Name or address of the server. */
+  readonly host: string
+  /** Default 4242. */
+  readonly port?: number | undefined
+  /** For a server behind a TLS proxy: OpenTSDB has none of its own. Certificates are always checked. Default `false`. */
+  readonly tls?: boolean | TlsOptions | undefined
+  /**
+   * What `delivered` means. The protocol has no answer to a good line. `"none"`: the kernel has taken the bytes.
+   * `"version"`: behind each write the server is asked for its version, and its answer proves that it has read all before
+   * it. VictoriaMetrics does not answer. Default `"none"`.
+   */
+  readonly acknowledge?: "none" | "version" | undefined
+}
+
+/**
+ * A secret, or an effect that gets it: that is run again for every write, so that a rotated one is picked up.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Secret = Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown>
+
+/**
+ * Of JSON over HTTP. Only `url` is needed. Delivery: at most 500 measurements and 64 KiB a write, before compression.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpOptions extends PointOptions {
+  /** The server's address, `http` or `https`, without user name and query. A path goes before `/api/put`. */
+  readonly url: string | URL
+  /** With `password`, for a proxy that asks for them: OpenTSDB has no users of its own. */
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
+  /** Sent with every request. Default: none. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /**
+   * Bodies of so many bytes and more are gzipped; `Infinity` for never. OpenTSDB by default takes no more than 8 KiB at once,
+   * compressed: what it refuses for that is halved and written again. Default 1000.
+   */
+  readonly gzip?: number | undefined
+  /**
+   * What `delivered` means: `"queued"`, the server has taken the points; or `"stored"`, its storage has (`sync`), which
+   * takes longer. Default `"queued"`.
+   */
+  readonly acknowledge?: "queued" | "stored" | undefined
+}
+
+/** What both wires come to. */
+export interface Points extends Dialect {
+  readonly duplicates: "spread" | "last"
+  readonly counters: "increase" | "total"
+}
+
+export interface Target extends Points {
+  readonly address: Address
+  readonly acknowledge: "none" | "version"
+}
+
+export interface Credentials {
+  readonly header: Redacted.Redacted
+  /** What no log may repeat. */
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+}
+
+export interface HttpTarget extends Points {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+  /** `undefined` where there are no credentials. Fails with the reason if they cannot be had. */
+  readonly authorization: Effect.Effect<Credentials | undefined, string>
+  /** Over the network without TLS. */
+  readonly isInClear: boolean
+  readonly gzip: number
+}
+
+type Refuse = (option: string, value: string, expected: string) => void
+
+const checking = <A>(resolve: (refuse: Refuse) => A): Effect.Effect<A, InvalidOption> =>
+  Effect.suspend(() => {
+    let failure: InvalidOption | undefined
+    const resolved = resolve((option, value, expected) => {
+      failure ??= new InvalidOption({ option, value, expected })
+    })
+    return failure === undefined ? Effect.succeed(resolved) : Effect.fail(failure)
+  })
+
+const oneOf = <A extends string>(refuse: Refuse, option: string, value: A, all: ReadonlyArray<A>): A => {
+  if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)
+  return value
+}
+
+const pointsOf = (options: PointOptions, resolution: Resolution, refuse: Refuse): Points => {
+  const { counters = "increase", duplicates = "spread", maxTags = 8, quantiles = [0.5, 0.95, 0.99], sanitise } = options
+  if (!(Number.isInteger(maxTags) && maxTags >= 1)) refuse("maxTags", show(maxTags), "a whole number from 1 on")
+  if (sanitise !== undefined && !(typeof sanitise === "string" && isReplacement(sanitise))) {
+    refuse("sanitise", show(sanitise), "made of what goes into names: A-Z a-z 0-9 - _ . /")
+  }
+  const areQuantiles = Array.isArray(quantiles) && quantiles.every((q) => q >= 0 && q <= 1)
+  if (!areQuantiles) refuse("quantiles", show(quantiles), "a list of numbers from 0 to 1")
+  return {
+    resolution: oneOf(refuse, "resolution", options.resolution ?? resolution, ["ms", "s"]),
+    duplicates: oneOf(refuse, "duplicates", duplicates, ["spread", "last"]),
+    counters: oneOf(refuse, "counters", counters, ["increase", "total"]),
+    maxTags,
+    sanitise,
+    quantiles
+  }
+}
+
+export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
+  checking((refuse) => {
+    const { acknowledge = "none", host, port = 4242, tls } = options
+    // A scheme, a path or a port in it would be looked up as a name.
+    const isHost = typeof host === "string" && (/^[\w.-]+$/.test(host) || /^[\da-f:.]+(%[\w.-]+)?$/i.test(host))
+    if (!isHost) refuse("host", show(host), "the name or address of a server, without scheme and port")
+    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refuse("port", show(port), "a port, 1 to 65535")
+    return {
+      ...pointsOf(options, "s", refuse),
+      address: { host, port, tls },
+      acknowledge: oneOf(refuse, "acknowledge", acknowledge, ["none", "version"])
+    }
+  })
+
+export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarget, InvalidOption> =>
+  checking((refuse) => {
+    const { acknowledge = "queued", gzip = 1000, password, username } = options
+    const base = baseOf(options.url)
+    if (base === undefined) {
+      refuse("url", printUrl(String(options.url)), "an http or https address without user name, password and query")
+    }
+    oneOf(refuse, "acknowledge", acknowledge, ["queued", "stored"])
+    if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
+    if ((username === undefined) !== (password === undefined)) {
+      const lacking = username === undefined ? "username" : "password"
+      refuse(lacking, "undefined", "left out: user name and password go together")
+    }
+    if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
+      refuse("username", show(username), "a name without colon and control characters")
+    }
+    const headers: Record<string, string | Redacted.Redacted> = { "user-agent": "effect-metrics" }
+    for (const [name, value] of Object.entries(options.headers ?? {})) {
+      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) refuse("headers", show(name), "a list of valid header names")
+      // What `fetch` and Node let through.
+      else if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(Redacted.isRedacted(value) ? Redacted.value(value) : value)) {
+        refuse(`headers.${name}`, "the text given", "free of line breaks and of characters beyond Latin-1")
+      }
+      headers[name.toLowerCase()] = value
+    }
+    const hasSecrets = password !== undefined || Object.values(options.headers ?? {}).some(Redacted.isRedacted)
+    const isLocal = base === undefined || /^(localhost|127\..*|\[::1\])$/.test(base.hostname)
+    const sync = acknowledge === "stored" ? `&sync&sync_timeout=${syncMillis(options.requestTimeout)}` : ""
+    return {
+      ...pointsOf(options, "ms", refuse),
+      url: base === undefined ? "" : `${base.origin}${base.pathname.replace(/\/$/, "")}/api/put?details${sync}`,
+      headers,
+      authorization:
+        username === undefined || password === undefined
+          ? Effect.succeed(undefined)
+          : Effect.map(secretOf(password), (secret) => basic(username, secret)),
+      isInClear: hasSecrets && base?.protocol === "http:" && !isLocal,
+      gzip
+    }
+  })
+
+/** So that the server says what it has not stored yet before nobody listens any more. */
+const syncMillis = (requestTimeout: Duration.DurationInput = "10 seconds"): number =>
+  Math.max(1, Math.floor(Duration.toMillis(requestTimeout) * 0.9))
+
+const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100)
+
+/** Without the endpoint's own path, if that was given too. */
+const baseOf = (url: string | URL): URL | undefined => {
+  try {
+    const base = new URL(url)
+    if (base.protocol !== "http:" && base.protocol !== "https:") return undefined
+    if (base.username !== "" || base.password !== "" || base.search !== "" || base.hash !== "" || base.port === "0")
+      return undefined
+    base.pathname = base.pathname.replace(/\/(api\/put)?\/?$/, "")
+    return base
+  } catch {
+    return undefined
+  }
+}
+
+const basic = (username: string, secret: string): Credentials => {
+  let binary = ""
+  for (const byte of new TextEncoder().encode(`${username}:${secret}`)) binary += String.fromCharCode(byte)
+  const encoded = btoa(binary)
+  return { header: Redacted.make(`Basic ${encoded}`), secrets: [Redacted.make(encoded), Redacted.make(secret)] }
+}
+
+/** Why it failed is not told: that may repeat the secret. */
+const secretOf = (secret: Secret): Effect.Effect<string, string> =>
+  Redacted.isRedacted(secret)
+    ? Effect.succeed(Redacted.value(secret))
+    : secret.pipe(
+        Effect.map(Redacted.value),
+        Effect.catchAllCause(() => Effect.fail("the password could not be had"))
+      )
