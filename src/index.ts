@@ -47,6 +47,13 @@ export * as Measurement from "./Measurement.js"
 export * as Metrics from "./Metrics.js"
 
 /**
+ * Sinks for OpenTSDB: `put` lines over TCP, and JSON over HTTP.
+ *
+ * @since 0.1.0
+ */
+export * as OpenTsdb from "./sinks/OpenTsdb.js"
+
+/**
  * Making a sink of one's own, the options that all have, and the errors they know.
  *
  * @since 0.1.0
