@@ -80,6 +80,12 @@ export default {
       ["^src/(instruments|recording|delivery)/", "^src/(Metrics|Sink|Ledger|Measurement)[.]ts$", effect],
       "Metrics and Sink are above recording/ and delivery/, and below every backend."
     ),
+    only(
+      "http-sources-below-sinks",
+      "^src/sources/(Http[^/]*[.]ts$|http/)",
+      ["^src/sources/http/", "^src/(Metrics|Measurement)[.]ts$", effect],
+      "The HTTP sources record as any app does, through Metrics; all they know beside it is Effect's platform."
+    ),
     {
       name: "sinks-apart",
       severity: "error",

@@ -43,6 +43,7 @@ export {
   type RecordOptions,
   set
 } from "./instruments/record.js"
+export { type Outcome, outcomeOf } from "./instruments/site.js"
 export {
   track,
   trackCount,

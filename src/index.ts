@@ -19,6 +19,20 @@ export * as Console from "./sinks/Console.js"
 export * as Graphite from "./sinks/Graphite.js"
 
 /**
+ * A source: the requests that an HTTP client of @effect/platform makes.
+ *
+ * @since 0.1.0
+ */
+export * as HttpClientMetrics from "./sources/HttpClientMetrics.js"
+
+/**
+ * A source: the requests that an HTTP server of @effect/platform answers.
+ *
+ * @since 0.1.0
+ */
+export * as HttpServerMetrics from "./sources/HttpServerMetrics.js"
+
+/**
  * A sink for InfluxDB 1, 2 and 3, and what else takes line protocol over HTTP.
  *
  * @since 0.1.0

@@ -47,7 +47,11 @@ const publicModules = async (): Promise<Map<string, string>> => {
     (await readdir(join(root, folder), { withFileTypes: true }))
       .filter((entry) => entry.isFile() && entry.name.endsWith(".ts") && entry.name !== "index.ts")
       .map((entry) => [entry.name.slice(0, -3), `${folder}/${entry.name}`] as const)
-  return new Map([...(await modules("src")), ...(await modules("src/sinks"))])
+  return new Map([
+    ...(await modules("src")),
+    ...(await modules("src/sinks")),
+    ...(await modules("src/sources"))
+  ])
 }
 
 describe("package.json", () => {

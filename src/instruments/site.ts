@@ -89,9 +89,20 @@ export const around =
       })
     )
 
-/** How an effect ended, as the tag `outcome` says it. */
+/**
+ * How an effect ended, as the tag `outcome` says it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Outcome = "success" | "failure" | "defect" | "interrupt"
 
+/**
+ * What the tag `outcome` says of an exit: `failure` is a typed error, `interrupt` nothing but interruption.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.isInterruptedOnly(exit.cause)) return "interrupt"

@@ -91,6 +91,18 @@ const cases: ReadonlyArray<Case> = [
   imports("src/testing/a.ts", "../sinks/B.js", "src/sinks/B.ts", "sources-and-testing-know-no-backend"),
   imports("src/index.ts", "./sinks/B.js", "src/sinks/B.ts", undefined),
 
+  imports("src/sources/HttpA.ts", "../Metrics.js", "src/Metrics.ts", undefined),
+  imports("src/sources/HttpA.ts", "../Measurement.js", "src/Measurement.ts", undefined),
+  imports("src/sources/HttpA.ts", "./http/b.js", "src/sources/http/b.ts", undefined),
+  imports("src/sources/HttpA.ts", "./HttpB.js", "src/sources/HttpB.ts", "http-sources-below-sinks"),
+  imports("src/sources/http/a.ts", "../../delivery/b.js", "src/delivery/b.ts", "http-sources-below-sinks"),
+  imports("src/sources/http/a.ts", "../../instruments/b.js", "src/instruments/b.ts", "instruments-through-metrics"),
+  imports("src/sources/HttpA.ts", "../sinks/B.js", "src/sinks/B.ts", "sources-and-testing-know-no-backend"),
+  imports("src/sinks/A.ts", "../sources/HttpB.js", "src/sources/HttpB.ts", "nothing-imports-upward"),
+  takesPackage("src/sources/HttpA.ts", "@effect/platform/HttpApp", undefined),
+  takesPackage("src/sources/HttpA.ts", "node:http", "http-sources-below-sinks"),
+  takesPackage("src/sources/HttpA.ts", "@effect/platform-node/NodeHttpServer", "core-has-no-node-platform"),
+
   takesPackage("src/sinks/A.ts", "node:net", "core-has-no-node-modules"),
   takesPackage("src/sinks/A.ts", "net", "core-has-no-node-modules"),
   takesPackage("src/sinks/A.ts", "@effect/platform-node/NodeSocket", "core-has-no-node-platform"),

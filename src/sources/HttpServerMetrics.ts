@@ -1,0 +1,226 @@
+/**
+ * Measures the requests that an HTTP server of @effect/platform answers: how many, how long, how many at once, how large. One
+ * middleware does it, around a router, an `HttpApi` or any app, and finds the templates of routes by itself.
+ *
+ * A request is counted once, when its response's body has been sent, however it ends: answered, failed, aborted by the
+ * client, broken off in the middle of a stream. Nothing of the request or the response is changed.
+ *
+ * @since 0.1.0
+ */
+import { appendPreResponseHandler } from "@effect/platform/HttpApp"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Context, Effect, Exit, type Fiber, FiberRef, Scope, Tracer } from "effect"
+import * as Metrics from "../Metrics.js"
+import { declare, library } from "./http/book.js"
+import { type Annotations, Current, Exchange, type Rules } from "./http/exchange.js"
+import { type Instrument, methodOf, naming, type Semantics } from "./http/names.js"
+import { matchedInside, RouteSpan } from "./http/route.js"
+
+export type { Annotations } from "./http/exchange.js"
+export type { Instrument, Semantics } from "./http/names.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PointOptions {
+  /** Default `"request"`. */
+  readonly name?: string | undefined
+  /** The tag `handler`, for requests that do not say theirs by `annotate`. Default: none. */
+  readonly handler?: string | undefined
+  /**
+   * Where the client's address goes. As a tag it makes a series for each client, which most backends pay for. Default
+   * `"tag"`.
+   */
+  readonly remoteIp?: "tag" | "field" | "none" | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Names of instruments and tags: this library's own, or OpenTelemetry's conventions. Default `"default"`. */
+  readonly semantics?: Semantics | undefined
+  /** What the instruments' names begin with. Default `"http.server"`. */
+  readonly prefix?: string | undefined
+  /** Which instruments there are. Default: all; in OpenTelemetry's semantics, all but `requests`. */
+  readonly instruments?: ReadonlyArray<Instrument> | undefined
+  /** Routes that are not measured, by their templates, such as `"/health"`. Default: none. */
+  readonly exclude?: ReadonlyArray<string> | undefined
+  /**
+   * Further tags, by the request and the status of its response. Their values must come from a bounded set. If it throws,
+   * the recordings are refused as `threw`. Default: none.
+   */
+  readonly tags?: ((request: HttpServerRequest.HttpServerRequest, status: number) => Metrics.Tags) | undefined
+  /** The level of all that is recorded. Default: none. */
+  readonly level?: string | undefined
+  /**
+   * A point for each request too, as the request handlers of sprockets-influxdb sent it: tags `handler`, `method`, `endpoint`,
+   * `status_code` and `remote_ip`, fields `content_length` (bytes) and `duration` (seconds), at the time of the request's
+   * start. Default: none.
+   */
+  readonly point?: PointOptions | undefined
+}
+
+/**
+ * A middleware for `HttpServer.serve`, `HttpApiBuilder.serve`, `HttpApiBuilder.middleware`, `HttpLayerRouter.middleware`, or
+ * to be put around an app. Put it outermost, to measure what the middlewares inside of it do. It records into the hub of the
+ * fiber that the server runs the request in.
+ *
+ * Requests that no route matches have the route `unmatched`; so have those to an app without a router, unless it says its
+ * route by `annotate`.
+ *
+ * @example
+ * import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+ * import { HttpServerMetrics } from "effect-metrics"
+ *
+ * const app = HttpRouter.empty.pipe(
+ *   HttpRouter.get("/users/:id", HttpServerResponse.text("a user")),
+ *   HttpServer.serve(HttpServerMetrics.middleware({ exclude: ["/health"] }))
+ * )
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const middleware = (
+  options: Options = {}
+): (<E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>) => {
+  const named = naming("server", options.semantics, options.prefix)
+  const instruments = declare(named, options.instruments, options.level)
+  const books = library(instruments, named)
+  const excluded = new Set(options.exclude)
+  const { point } = options
+  const rules: Rules = {
+    identity: JSON.stringify([named.names, point?.name]),
+    level: options.level,
+    hasSizes: instruments.requestSize !== undefined || instruments.responseSize !== undefined,
+    isExcluded: (route) => excluded.has(route),
+    tags: options.tags,
+    point: point && { name: point.name ?? "request", handler: point.handler, remoteIp: point.remoteIp ?? "tag" }
+  }
+  const unprovided = Metrics.emit(named.names.requests, {})
+
+  return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+    Effect.withFiberRuntime<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>(
+      (fiber) => {
+        const context = fiber.currentContext
+        const hub = serviceIn<Metrics.Service>(context, Metrics.Metrics.key)
+        // The default hub drops it, and says once what is wrong.
+        if (hub === undefined) return Effect.zipRight(unprovided, app)
+        const outer = serviceIn<Exchange>(context, Current.key)
+        const counted = outer?.find(rules.identity)
+        if (counted !== undefined) {
+          matchedInside(counted, context)
+          return app
+        }
+        const request = Context.unsafeGet(context, HttpServerRequest.HttpServerRequest)
+        if (excluded.size > 0 && excluded.has(pathOf(request.url))) return app
+        const method = methodOf(request.method)
+        const scheme = schemeOf(request)
+        const book = books.book(hub, fiber.getFiberRef(FiberRef.currentMetricLabels))
+        const exchange = new Exchange(rules, outer, book, clockOf(fiber), request, method, scheme)
+        matchedInside(exchange, context)
+        const gauge = book.gauge(method, scheme)
+        return Effect.uninterruptibleMask((restore) => {
+          const run = measured(exchange, context, restore(within(app, exchange, context)))
+          if (gauge === undefined && instruments.inFlight !== undefined) {
+            return Effect.flatMap(book.bindGauge(method, scheme), (bound) => {
+              exchange.enter(bound)
+              return run
+            })
+          }
+          exchange.enter(gauge)
+          return run
+        })
+      }
+    )
+}
+
+/**
+ * Says more about the request that is being handled, from anywhere in its handler's fiber or the fibers forked in it: tags for
+ * all that is recorded of it, fields for its point, the route where there is no router. Later calls win. Outside of a
+ * request it does nothing.
+ *
+ * Values of tags and routes must come from a bounded set.
+ *
+ * @example
+ * import { HttpServerResponse } from "@effect/platform"
+ * import { HttpServerMetrics } from "effect-metrics"
+ * import { Effect } from "effect"
+ *
+ * const handler = HttpServerMetrics.annotate({ tags: { plan: "free" }, fields: { rows: 12 } }).pipe(
+ *   Effect.zipRight(HttpServerResponse.json({ rows: 12 }))
+ * )
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const annotate = (annotations: Annotations): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    serviceIn<Exchange>(fiber.currentContext, Current.key)?.annotate(annotations)
+    return Effect.void
+  })
+
+// What is stored under a tag's key is the tag's service.
+const serviceIn = <A>(context: Context.Context<never>, key: string): A | undefined =>
+  context.unsafeMap.get(key) as A | undefined
+
+const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock.Clock =>
+  Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock)
+
+const pathOf = (url: string): string => {
+  const end = url.indexOf("?")
+  return end === -1 ? url : url.slice(0, end)
+}
+
+const schemeOf = (request: HttpServerRequest.HttpServerRequest): string =>
+  request.headers["x-forwarded-proto"] === "https" || request.originalUrl.startsWith("https:") ? "https" : "http"
+
+/** The app, in a context where routers and handlers find the exchange. */
+const within = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  exchange: Exchange,
+  context: Context.Context<never>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> => {
+  const map = new Map(context.unsafeMap)
+  map.set(Current.key, exchange)
+  map.set(Tracer.ParentSpan.key, new RouteSpan(exchange, serviceIn<Tracer.AnySpan>(context, Tracer.ParentSpan.key)))
+  return Effect.locally(app, FiberRef.currentContext, Context.unsafeMake(map))
+}
+
+/**
+ * Where the app sends its response itself (the server puts its own middleware around the sending), the request is over when
+ * the app is; else when the scope of the request closes.
+ */
+const measured = <E, R>(
+  exchange: Exchange,
+  context: Context.Context<never>,
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> => {
+  const scope = serviceIn<Scope.Scope>(context, Scope.Scope.key)
+  const after = (isOver: boolean, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const handled = (end: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+      Effect.withFiberRuntime((fiber) => exchange.handled(end, fiber))
+    return isOver || scope === undefined ? handled(exit) : Scope.addFinalizerExit(scope, handled)
+  }
+  return Effect.zipRight(
+    appendPreResponseHandler((_, response) => Effect.withFiberRuntime((fiber) => exchange.sending(response, fiber))),
+    Effect.matchCauseEffect(app, {
+      onSuccess: (response) => {
+        const exit = Exit.succeed(response)
+        return Effect.zipRight(after(exchange.succeeded(response), exit), exit)
+      },
+      onFailure: (cause) => {
+        const exit = Exit.failCause(cause)
+        return Effect.zipRight(
+          Effect.flatMap(exchange.failed(cause), (isOver) => after(isOver, exit)),
+          exit
+        )
+      }
+    })
+  )
+}
