@@ -7,7 +7,7 @@
 const effect = "(^|/)node_modules/(effect|@effect/platform)/"
 
 /** The rooms that may touch Node. A sink that needs it is added here by its file. */
-const nodeRooms = "^src/(transport|relay|web|cli)/"
+const nodeRooms = "^src/((transport|relay|web|cli)/|testing/ChaosProxy[.]ts$)"
 
 /** Sinks that are more than one file, and the folder where the rest of each is. */
 const sinkFolders = { Console: "console", Graphite: "graphite", InfluxDb: "influxdb", OpenTsdb: "opentsdb" }

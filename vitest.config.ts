@@ -10,7 +10,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^effect-metrics$/, replacement: source("index.ts") },
-      { find: /^effect-metrics\/testing$/, replacement: source("testing/index.ts") }
+      { find: /^effect-metrics\/testing$/, replacement: source("testing/index.ts") },
+      { find: /^effect-metrics\/testing\/ChaosProxy$/, replacement: source("testing/ChaosProxy.ts") }
     ]
   },
   test: {

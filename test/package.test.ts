@@ -59,6 +59,10 @@ describe("package.json", () => {
     const expected: Manifest["exports"] = {
       ".": { types: "./dist/index.d.ts", default: "./dist/index.js" },
       "./testing": { types: "./dist/testing/index.d.ts", default: "./dist/testing/index.js" },
+      "./testing/ChaosProxy": {
+        types: "./dist/testing/ChaosProxy.d.ts",
+        default: "./dist/testing/ChaosProxy.js"
+      },
       "./package.json": "./package.json"
     }
     for (const [name, path] of await publicModules()) {

@@ -12,4 +12,9 @@ export * as FaultySink from "./FaultySink.js"
 /**
  * @since 0.1.0
  */
+export * as SinkContract from "./SinkContract.js"
+
+/**
+ * @since 0.1.0
+ */
 export * as TestMetrics from "./TestMetrics.js"

@@ -107,6 +107,8 @@ const cases: ReadonlyArray<Case> = [
   takesPackage("src/sinks/A.ts", "net", "core-has-no-node-modules"),
   takesPackage("src/sinks/A.ts", "@effect/platform-node/NodeSocket", "core-has-no-node-platform"),
   takesPackage("src/cli/a.ts", "node:fs", undefined),
+  takesPackage("src/testing/a.ts", "node:net", "core-has-no-node-modules"),
+  takesPackage("src/testing/ChaosProxy.ts", "node:net", undefined),
   takesPackage("src/sinks/A.ts", "fast-check", "no-undeclared-packages"),
   takesPackage("src/sinks/A.ts", "no-such-package", "no-unresolvable"),
 

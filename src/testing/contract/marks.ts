@@ -1,0 +1,77 @@
+/**
+ * Points that can be told from one another: each has a number of its own as its value, and a time of its own, a second apart.
+ */
+import { Effect } from "effect"
+import { dropped, type Ledger } from "../../Ledger.js"
+import * as Metrics from "../../Metrics.js"
+import { isClose, keysOf, numberOf, type Reading, show } from "./readings.js"
+import { account, type Stage } from "./stage.js"
+import type { ContractViolation } from "./subject.js"
+
+const name = "contractmark"
+
+/** Whole seconds, some time ago: all wires can tell them apart. */
+export const timeOf = (mark: number): number => Math.floor(Date.now() / 1000 - 3600) * 1000 + mark * 1000
+
+/** From `from` up to `to`, which is not among them. */
+export const emit = (from: number, to: number): Effect.Effect<void> =>
+  Effect.forEach(
+    Array.from({ length: to - from }, (_, i) => from + i),
+    (mark) => Metrics.emit(name, { value: mark }, { tags: { kind: "mark" }, timestamp: timeOf(mark) }),
+    { discard: true }
+  )
+
+export const isMark = (stage: Stage): ((reading: Reading) => boolean) => {
+  const keys = keysOf(stage.wire, name, "value")
+  return ({ key }) => keys.has(key)
+}
+
+/** Those that arrived, in order, as often as they did. */
+export const among = (stage: Stage, readings: ReadonlyArray<Reading>): ReadonlyArray<number> =>
+  readings.filter(isMark(stage)).map(numberOf)
+
+/** Whether each of `from` up to `to` is among what arrived. */
+export const areThere = (stage: Stage, from: number, to: number) => (readings: ReadonlyArray<Reading>) => {
+  const there = new Set(among(stage, readings))
+  for (let mark = from; mark < to; mark++) if (!there.has(mark)) return false
+  return true
+}
+
+/** No mark that was never made, and none more often than once and the writes of unknown fate explain. */
+export const judge = (
+  stage: Stage,
+  readings: ReadonlyArray<Reading>,
+  made: number,
+  ledger: Ledger
+): Effect.Effect<void, ContractViolation> =>
+  Effect.gen(function* () {
+    const marks = among(stage, readings)
+    const alien = marks.filter((mark) => !(Number.isInteger(mark) && mark >= 0 && mark < made))
+    yield* stage.expect(alien.length === 0, `only values from 0 to ${made - 1}, uncut`, () => alien)
+    const different = new Set(marks).size
+    const copies = marks.length - different
+    const doubled = new Set(marks.filter((mark, i) => marks.indexOf(mark) < i)).size
+    yield* stage.expect(
+      doubled <= ledger.ambiguous && copies <= ledger.retried,
+      `at most ${ledger.ambiguous} records more than once, as many as are ambiguous, by ${ledger.retried} retries`,
+      () => `${doubled}, ${copies} times: ${show(marks)}`
+    )
+    if ((stage.wire.acknowledgedBy ?? "backend") === "backend") {
+      const lost = dropped(ledger)
+      yield* stage.expect(
+        made - different <= lost,
+        `all that was recorded, but for the ${lost} that the ledger has as dropped`,
+        () => `${different} of ${made}; ${account(ledger)}`
+      )
+    }
+  })
+
+/** The sum of a counter, by what arrived under its name. */
+export const countedIn = (stage: Stage, counter: string, readings: ReadonlyArray<Reading>): number => {
+  const keys = keysOf(stage.wire, counter, "value")
+  const values = readings.filter(({ key }) => keys.has(key)).map(numberOf)
+  return stage.wire.counters === "total" ? (values.at(-1) ?? 0) : values.reduce((sum, value) => sum + value, 0)
+}
+
+export const isSum = (stage: Stage, counter: string, expected: number) => (readings: ReadonlyArray<Reading>) =>
+  isClose(countedIn(stage, counter, readings), expected)
