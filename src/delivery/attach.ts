@@ -18,6 +18,7 @@ import { seeded } from "./random.js"
 import { type InvalidOption, resolve, type Resolved, type SinkDefaults } from "./resolve.js"
 import { type LiveHub, Metrics, noopHub, onAmbient } from "./service.js"
 import type { Sink } from "./sink.js"
+import type { MarkedBy } from "./state.js"
 
 export interface Parts<P, E, R> {
   readonly make: Effect.Effect<(partition: string) => Sink<P>, E, R>
@@ -65,13 +66,14 @@ const attach = <P, E, R>(
       )
     }
     const { partition } = parts
+    const pull = (by: MarkedBy): Effect.Effect<void> => hub.pull(by)
     // Registered before the lane's own finalizer, so that it runs after it.
     const detachOnceClosed = (target: Target): Effect.Effect<void, never, Scope.Scope> =>
       Effect.addFinalizer(() => Effect.sync(() => hub.detach(key, target)))
     if (partition === undefined) {
       const lane = new Lane(config)
       yield* detachOnceClosed(lane)
-      const delivery = yield* deliver(lane, sinkFor(""), options)
+      const delivery = yield* deliver(lane, sinkFor(""), options, pull)
       hub.add(delivery)
       if (options.selfMetrics) reportItself(delivery, options)
       return hub.attach(key, lane)
@@ -80,7 +82,7 @@ const attach = <P, E, R>(
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
     const runtime = yield* Effect.runtime<never>()
     const front = new Partitions(config, partition, (lane, name) => {
-      const start = deliver(lane, sinkFor(name), { ...options, name: lane.name }).pipe(Scope.extend(scope))
+      const start = deliver(lane, sinkFor(name), { ...options, name: lane.name }, pull).pipe(Scope.extend(scope))
       const delivery = Runtime.runSync(runtime)(start)
       hub.add(delivery)
       if (options.selfMetrics) reportItself(delivery, options)

@@ -35,7 +35,9 @@ export interface Delivery {
 export const make = <Payload>(
   lane: Lane,
   sink: Sink<Payload>,
-  options: Resolved
+  options: Resolved,
+  /** Runs before what has gathered is marked due. */
+  pull: (by: State.MarkedBy) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<Delivery, never, Scope.Scope> =>
   Effect.uninterruptible(
     Effect.gen(function* () {
@@ -254,11 +256,12 @@ export const make = <Payload>(
         Effect.forever
       )
 
-      const tick = Effect.sync(() => {
-        queue.mark(monotonic())
-        post({ _tag: "Tick" })
-        wake()
-      }).pipe(
+      const tick = Effect.suspend(() => pull("schedule")).pipe(
+        Effect.map(() => {
+          queue.mark(monotonic())
+          post({ _tag: "Tick" })
+          wake()
+        }),
         // So that a schedule without delays does not hold the event loop.
         Effect.zipRight(Effect.yieldNow())
       )
@@ -283,6 +286,7 @@ export const make = <Payload>(
       const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
       yield* Effect.addFinalizer(() =>
         Effect.gen(function* () {
+          yield* pull("close")
           lane.close()
           post({ _tag: "Close" })
           yield* Deferred.await(ended).pipe(
@@ -303,7 +307,7 @@ export const make = <Payload>(
       )
       fibers.push(fork(loop), fork(ticker))
 
-      const flush = Effect.suspend(() => {
+      const write = Effect.suspend(() => {
         const token = nextToken++
         const flushed = Deferred.unsafeMake<void>(FiberId.none)
         flushes.set(token, flushed)
@@ -315,6 +319,11 @@ export const make = <Payload>(
           })
         )
       })
+
+      const flush = Effect.zipRight(
+        Effect.suspend(() => pull("flush")),
+        write
+      )
 
       return { name, lane, flush, ledger }
     })

@@ -208,7 +208,7 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
   })
 
 /** `Duration.decode` takes negative and NaN for zero, which would hide a mistake. */
-const toMillis = (value: unknown): number | undefined => {
+export const toMillis = (value: unknown): number | undefined => {
   const negative =
     typeof value === "number" ? !(value >= 0) : typeof value === "bigint" ? value < 0n : isNegative(value)
   if (negative) return undefined
@@ -225,7 +225,7 @@ const isNegative = (value: unknown): boolean =>
     ? value.trim().startsWith("-")
     : Array.isArray(value) && value.some((part) => !(typeof part === "number" && part >= 0))
 
-const show = (value: unknown): string => {
+export const show = (value: unknown): string => {
   const text = spell(value)
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

@@ -5,6 +5,7 @@
 import { Context, Effect, Layer } from "effect"
 import type { Ledger } from "../Ledger.js"
 import { Hub } from "../recording/hub.js"
+import type { MarkedBy } from "./state.js"
 
 /** A lane as the hub that it is attached to knows it. */
 export interface Attached {
@@ -14,6 +15,15 @@ export interface Attached {
   readonly flush: Effect.Effect<void>
   /** One synchronous read. */
   readonly ledger: () => Ledger
+}
+
+/** What is not recorded as it happens, but read when lanes are about to write. */
+export interface Pulled {
+  readonly key: object
+  /** Where it records. */
+  readonly hub: LiveHub
+  /** Records what has changed. Neither fails nor waits for anything but its turn. */
+  readonly read: (by: MarkedBy) => Effect.Effect<void>
 }
 
 const maxEnded = 16
@@ -26,6 +36,31 @@ export class LiveHub extends Hub {
     sealed: "sealed" | "open"
   ) {
     super(parent, sealed)
+  }
+
+  private pulled: ReadonlyArray<Pulled> = []
+
+  /** Whether this is pulled into this hub already, or into one above, where what it records arrives too. */
+  pulls(key: object): boolean {
+    return this.pulled.some((one) => one.key === key && one.hub === this) || this.parent?.pulls(key) === true
+  }
+
+  /** Known to the hubs above as well: their lanes get what is recorded here. */
+  addPulled(pulled: Pulled): void {
+    this.pulled = [...this.pulled, pulled]
+    this.parent?.addPulled(pulled)
+  }
+
+  removePulled(pulled: Pulled): void {
+    this.pulled = this.pulled.filter((one) => one !== pulled)
+    this.parent?.removePulled(pulled)
+  }
+
+  /** To be run before a lane of this hub marks what has gathered. */
+  pull(by: MarkedBy): Effect.Effect<void> {
+    return this.pulled.length === 0
+      ? Effect.void
+      : Effect.forEach(this.pulled, ({ read }) => read(by), { discard: true })
   }
 
   /** Ledgers stay readable after the close: those of the last lanes that closed, where lanes come and go. */

@@ -1,0 +1,206 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, LogLevel, Schedule, TestClock } from "effect"
+import { layerOf, type Reading } from "../../src/delivery/pull.js"
+import { CounterEntry } from "../../src/recording/entry.js"
+import { make } from "../../src/recording/instrument.js"
+import * as Metrics from "../../src/Metrics.js"
+import { FaultySink, TestMetrics } from "../../src/testing/index.js"
+
+const readings = make("counter", "readings")
+
+/** A source that counts its readings; each is `steps` long, and takes `millis` of real time. */
+const source = (
+  options: {
+    readonly steps?: number
+    readonly millis?: number
+    readonly freshness?: string
+    readonly fail?: boolean
+  } = {}
+) => {
+  let done = 0
+  const layer = layerOf({
+    name: "Counting",
+    freshness: options.freshness as "1 second" | undefined,
+    make: (lanes) =>
+      Effect.sync((): Reading => {
+        const handle = new CounterEntry(lanes, readings, [])
+        return function* () {
+          for (let step = 1; step < (options.steps ?? 1); step++) {
+            const until = performance.now() + (options.millis ?? 0) / options.steps!
+            while (performance.now() < until);
+            yield
+          }
+          if (options.fail === true) throw new Error("cannot be read")
+          done++
+          handle.increment()
+        }
+      })
+  })
+  return { layer, done: () => done }
+}
+
+const counted = (sink: FaultySink.FaultySink): ReadonlyArray<number> =>
+  sink.received().map((measurement) => (measurement._tag === "count" ? measurement.value : NaN))
+
+const quiet = { schedule: Schedule.spaced("1 hour") }
+
+describe("a source that is read", () => {
+  it.effect("is read when a lane's schedule has it write, and what that records goes with it", () =>
+    Effect.gen(function* () {
+      const sink = FaultySink.make({ schedule: Schedule.fixed("10 seconds") })
+      const { layer } = source()
+      yield* Effect.gen(function* () {
+        yield* TestClock.adjust("9 seconds")
+        assert.deepStrictEqual(counted(sink), [])
+        yield* TestClock.adjust("1 seconds")
+        assert.deepStrictEqual(counted(sink), [1])
+        yield* TestClock.adjust("20 seconds")
+        assert.deepStrictEqual(counted(sink), [1, 1, 1])
+      }).pipe(Effect.provide(Layer.mergeAll(sink.layer, layer)))
+    })
+  )
+
+  it.effect("is read by every flush, so that it includes what has happened up to it", () =>
+    Effect.gen(function* () {
+      const sink = FaultySink.make(quiet)
+      const { layer } = source()
+      yield* Effect.gen(function* () {
+        yield* Metrics.flush
+        yield* Metrics.flush
+        assert.deepStrictEqual(counted(sink), [1, 1])
+      }).pipe(Effect.provide(Layer.mergeAll(sink.layer, layer)))
+    })
+  )
+
+  for (const [title, compose] of [
+    ["after the sinks in mergeAll", (sinks, layer) => Layer.mergeAll(sinks, layer)],
+    ["before the sinks in mergeAll", (sinks, layer) => Layer.mergeAll(layer, sinks)],
+    ["on top of the sinks", (sinks, layer) => Layer.provideMerge(layer, sinks)]
+  ] satisfies ReadonlyArray<
+    readonly [
+      string,
+      (
+        sinks: FaultySink.FaultySink["layer"],
+        layer: FaultySink.FaultySink["layer"]
+      ) => Layer.Layer<Metrics.Metrics, unknown>
+    ]
+  >) {
+    it.effect(`${title}, it is read a last time before any of them closes`, () =>
+      Effect.gen(function* () {
+        const [a, b] = [FaultySink.make(quiet), FaultySink.make(quiet)]
+        const { layer } = source()
+        const hub = yield* Metrics.Metrics.pipe(Effect.provide(compose(Layer.mergeAll(a.layer, b.layer), layer)))
+        assert.isAtLeast(counted(a)[0]!, 1)
+        assert.isAtLeast(counted(b)[0]!, 1)
+        for (const { ledger } of Metrics.ledgersOf(hub)) assert.deepStrictEqual(ledger.refused, {})
+      })
+    )
+  }
+
+  it.effect("is read once for sinks that write at the same time, and again when that is no longer fresh", () =>
+    Effect.gen(function* () {
+      const [a, b] = [10, 10].map((seconds) => FaultySink.make({ schedule: Schedule.fixed(`${seconds} seconds`) }))
+      const often = FaultySink.make({ schedule: Schedule.fixed("1 second") })
+      const { done, layer } = source({ freshness: "5 seconds" })
+      yield* Effect.gen(function* () {
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(done(), 2)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(done(), 4)
+      }).pipe(Effect.provide(Layer.mergeAll(a!.layer, b!.layer, often.layer, layer)))
+    })
+  )
+
+  it.effect("is read for the sinks around its own too, but not for their other children", () =>
+    Effect.gen(function* () {
+      const [outer, own, other] = [FaultySink.make(quiet), FaultySink.make(quiet), FaultySink.make(quiet)]
+      const { layer } = source()
+      const branch = Effect.provide(Metrics.flush, Layer.mergeAll(own.layer, layer))
+      yield* Effect.gen(function* () {
+        yield* branch
+        yield* Effect.provide(Metrics.flush, other.layer)
+      }).pipe(Effect.provide(outer.layer))
+      assert.isAtLeast(counted(own)[0]!, 1)
+      assert.isAtLeast(counted(outer)[0]!, 1)
+      assert.deepStrictEqual(counted(other), [])
+    })
+  )
+
+  it.effect("that is provided again further in is still read once", () =>
+    Effect.gen(function* () {
+      const [outer, inner] = [FaultySink.make(quiet), FaultySink.make(quiet)]
+      const { done, layer } = source()
+      yield* Metrics.flush.pipe(
+        Effect.map(() => assert.strictEqual(done(), 1, "the flushes of the two sinks share it")),
+        Effect.provide(Layer.mergeAll(inner.layer, layer)),
+        Effect.provide(Layer.mergeAll(outer.layer, layer))
+      )
+    })
+  )
+
+  it.effect("is not made inside a test hub", () =>
+    Effect.gen(function* () {
+      const { done, layer } = source()
+      yield* Effect.provide(Metrics.flush, layer)
+      assert.deepStrictEqual([done(), yield* TestMetrics.all], [0, []])
+    }).pipe(Effect.provide(TestMetrics.layer))
+  )
+
+  it.live("that is long leaves others their turn of the event loop, and flushes at once share a reading", () =>
+    Effect.gen(function* () {
+      const sink = FaultySink.make(quiet)
+      const { done, layer } = source({ steps: 100, millis: 60 })
+      yield* Effect.gen(function* () {
+        let turns = 0
+        const timer = setInterval(() => turns++, 1)
+        yield* Effect.all([Metrics.flush, Metrics.flush, Metrics.flush], { concurrency: "unbounded" })
+        clearInterval(timer)
+        assert.isAtLeast(turns, 3)
+        assert.strictEqual(done(), 2, "the one that was under way, and one for all that came meanwhile")
+      }).pipe(Effect.provide(Layer.mergeAll(sink.layer, layer)))
+    })
+  )
+
+  it.effect("that fails says so once, and the lanes write all the same", () =>
+    Effect.gen(function* () {
+      const errors: Array<unknown> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel._tag === "Error") errors.push(message)
+      })
+      const sink = FaultySink.make(quiet)
+      const other = Metrics.increment(Metrics.counter("other"))
+      yield* other.pipe(
+        Effect.zipRight(Metrics.flush),
+        Effect.zipRight(other),
+        Effect.provide(Layer.mergeAll(sink.layer, source({ fail: true }).layer)),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.deepStrictEqual(counted(sink), [1, 1])
+      assert.strictEqual(errors.length, 1)
+      assert.include(String(errors[0]), "Counting")
+    })
+  )
+
+  it.effect("without a sink to record to says so, and how to put it right", () =>
+    Effect.gen(function* () {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel.ordinal >= LogLevel.Warning.ordinal) warnings.push(String(message))
+      })
+      const sink = FaultySink.make()
+      const { layer } = source()
+      const beneath = Effect.provide(TestClock.adjust("10 seconds"), sink.layer.pipe(Layer.provideMerge(layer)))
+      const beside = Effect.provide(TestClock.adjust("10 seconds"), Layer.mergeAll(source().layer, sink.layer))
+      yield* Effect.provide(Effect.zipRight(beneath, beside), Logger.replace(Logger.defaultLogger, logger))
+      assert.strictEqual(warnings.length, 1)
+      assert.include(warnings[0], "Counting: there is no sink here")
+    })
+  )
+
+  it.effect("with a freshness that is none fails the layer, by name", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.provide(Effect.void, source({ freshness: "soon" }).layer))
+      assert.strictEqual(error.message, 'option freshness: "soon" is not a duration')
+    })
+  )
+})
