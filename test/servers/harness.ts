@@ -36,6 +36,8 @@ export const noVictoriaMetrics = missing("victoria-metrics", victoria)
 export interface Server {
   readonly url: string
   readonly port: number
+  /** The end of what it has printed, on either stream. */
+  readonly output: () => string
   /** Sends a signal to the server, and to nothing else. */
   readonly signal: (signal: NodeJS.Signals) => void
   /** Kills it without warning. */
@@ -64,6 +66,8 @@ const poll = async (ready: () => Promise<boolean>, what: string): Promise<void> 
   }
 }
 
+const maxOutput = 65_536
+
 /** It is ready when it answers with 200 at a path, or when a function says so. */
 export const start = async (
   name: string,
@@ -77,22 +81,22 @@ export const start = async (
   const url = `http://127.0.0.1:${port}`
   const args = await argumentsFor(folder, port)
   let child: ChildProcess | undefined
+  let output = ""
   const launch = async (): Promise<void> => {
-    let output = ""
     const launched = spawn(command, args, {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"]
     })
     child = launched
     for (const stream of [launched.stdout, launched.stderr])
-      stream.on("data", (text) => (output = (output + text).slice(-4000)))
+      stream.on("data", (text) => (output = (output + text).slice(-maxOutput)))
     await poll(async () => {
-      if (launched.exitCode !== null) throw new Error(`${name} ended: ${output}`)
+      if (launched.exitCode !== null) throw new Error(`${name} ended: ${output.slice(-4000)}`)
       if (typeof ready === "function") return ready(port)
       return (await fetch(url + ready, { signal: AbortSignal.timeout(1000) })).ok
     }, name).catch((error: unknown) => {
       launched.kill("SIGKILL")
-      throw new Error(`${String(error)}\n${output}`)
+      throw new Error(`${String(error)}\n${output.slice(-4000)}`)
     })
   }
   const end = (signal: NodeJS.Signals): Promise<void> =>
@@ -109,6 +113,7 @@ export const start = async (
   return {
     url,
     port,
+    output: () => output,
     signal: (signal) => void child?.kill(signal),
     kill: () => end("SIGKILL"),
     restart: launch,
