@@ -15,7 +15,7 @@ import * as Metrics from "../Metrics.js"
 import { declare, library } from "./http/book.js"
 import { type Annotations, Current, Exchange, type Rules } from "./http/exchange.js"
 import { type Instrument, methodOf, naming, type Semantics } from "./http/names.js"
-import { matchedInside, RouteSpan } from "./http/route.js"
+import { listening, matchedInside } from "./http/route.js"
 
 export type { Annotations } from "./http/exchange.js"
 export type { Instrument, Semantics } from "./http/names.js"
@@ -188,7 +188,7 @@ const within = <E, R>(
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> => {
   const map = new Map(context.unsafeMap)
   map.set(Current.key, exchange)
-  map.set(Tracer.ParentSpan.key, new RouteSpan(exchange, serviceIn<Tracer.AnySpan>(context, Tracer.ParentSpan.key)))
+  map.set(Tracer.ParentSpan.key, listening(exchange, serviceIn<Tracer.AnySpan>(context, Tracer.ParentSpan.key)))
   return Effect.locally(app, FiberRef.currentContext, Context.unsafeMake(map))
 }
 

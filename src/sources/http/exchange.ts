@@ -48,6 +48,10 @@ const requestSize = ({ headers }: HttpServerRequest.HttpServerRequest): number |
 
 const causeOfInterrupt = (fiber: AnyFiber): Cause.Cause<never> => fiber.getFiberRef(FiberRef.interruptedCause)
 
+/** Servers that answer web requests hand a stream over before it is run; the others have run it, or never will. */
+const isWeb = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
+  typeof globalThis.Request === "function" && source instanceof globalThis.Request
+
 /** Why a request failed, without the response that platform puts beside it. */
 const outcomeOfCause = (cause: Cause.Cause<unknown>): Metrics.Outcome => {
   const own = HttpServerError.causeResponseStripped(cause)[1]
@@ -115,9 +119,11 @@ export class Exchange {
     this.isSent = true
     this.stream = "none"
     this.sees(response)
-    // A server may wait forever for a client that has gone to take the body.
-    if (!Cause.isEmpty(causeOfInterrupt(fiber))) return Effect.as(this.end(fiber), response)
-    if (response.body._tag !== "Stream" || this.method === "HEAD") return Effect.succeed(response)
+    // A server may wait forever for a client that has gone to take the body, and for a stream that it does not run.
+    if (!Cause.isEmpty(causeOfInterrupt(fiber)) || (response.body._tag === "Stream" && this.method === "HEAD")) {
+      return Effect.as(this.end(fiber), response)
+    }
+    if (response.body._tag !== "Stream") return Effect.succeed(response)
     return Effect.succeed(this.counting(response, response.body))
   }
 
@@ -172,7 +178,7 @@ export class Exchange {
   /** The server is done with the request. A stream may go on, in a fiber of its own. */
   handled(exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber): Effect.Effect<void> {
     this.isHandled = true
-    if (this.stream === "running") return Effect.void
+    if (this.stream === "running" || (this.stream === "waiting" && isWeb(this.request))) return Effect.void
     if (Exit.isFailure(exit) && this.outcome === "success") this.outcome = outcomeOfCause(exit.cause)
     return this.end(fiber)
   }

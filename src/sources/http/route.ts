@@ -1,66 +1,68 @@
 /**
  * How a middleware that stands before routing learns the template of the route. Routers tell it to the span around them, as
- * the attribute `http.route`: so the middleware puts a span of its own there, through which Effect looks as if it were not
- * there (it disables propagation: children and `Effect.currentSpan` get the span behind it).
+ * the attribute `http.route`; so the middleware puts a span there that listens, and is else the one that was there before.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Fiber, Option, Tracer } from "effect"
 import type { Exchange } from "./exchange.js"
 
+/** Spans that are made inside hang on the span behind: this is how Effect looks through one that is not to be seen. */
 const seenThrough = Context.make(Tracer.DisablePropagation, true)
-const noAttributes = new Map<string, unknown>()
 
-export class RouteSpan implements Tracer.Span {
+export const listening = (exchange: Exchange, behind: Tracer.AnySpan | undefined): Tracer.Span =>
+  behind?._tag === "Span" ? new Proxy(behind, new Listener(exchange)) : new Placeholder(exchange, behind)
+
+const heard = (exchange: Exchange, key: string, value: unknown): void => {
+  if (key === "http.route" && typeof value === "string") matched(exchange, value)
+}
+
+/** A proxy, because tracers know their spans by class and by fields of their own. */
+class Listener implements ProxyHandler<Tracer.Span> {
+  constructor(private readonly exchange: Exchange) {}
+
+  get(span: Tracer.Span, key: string | symbol): unknown {
+    if (key === "attribute") {
+      return (name: string, value: unknown) => {
+        heard(this.exchange, name, value)
+        span.attribute(name, value)
+      }
+    }
+    if (key === "context") return seenThrough
+    if (key === "parent") return Option.some(span)
+    const value: unknown = Reflect.get(span, key)
+    return typeof value === "function" ? value.bind(span) : value
+  }
+}
+
+/** Where requests are not traced. */
+class Placeholder implements Tracer.Span {
   readonly _tag = "Span"
-  readonly context = seenThrough
-  readonly parent: Option.Option<Tracer.AnySpan>
+  readonly name = "request"
   readonly kind = "server"
+  readonly context = seenThrough
+  readonly status: Tracer.SpanStatus = { _tag: "Started", startTime: 0n }
+  readonly attributes = new Map<string, unknown>()
+  readonly links = []
+  readonly sampled: boolean
+  readonly spanId: string
+  readonly traceId: string
+  readonly parent: Option.Option<Tracer.AnySpan>
   constructor(
     private readonly exchange: Exchange,
-    private readonly behind: Tracer.AnySpan | undefined
+    behind: Tracer.AnySpan | undefined
   ) {
     this.parent = Option.fromNullable(behind)
+    this.sampled = behind?.sampled ?? false
+    this.spanId = behind?.spanId ?? "noop"
+    this.traceId = behind?.traceId ?? "noop"
   }
-
-  private get span(): Tracer.Span | undefined {
-    return this.behind?._tag === "Span" ? this.behind : undefined
-  }
-
   attribute(key: string, value: unknown): void {
-    if (key === "http.route" && typeof value === "string") matched(this.exchange, value)
-    this.span?.attribute(key, value)
-  }
-
-  /** Stack traces name it. */
-  get name(): string {
-    return `${this.exchange.request.method} ${this.exchange.route ?? "?"}`
-  }
-  get spanId(): string {
-    return this.behind?.spanId ?? "noop"
-  }
-  get traceId(): string {
-    return this.behind?.traceId ?? "noop"
-  }
-  get sampled(): boolean {
-    return this.behind?.sampled ?? false
-  }
-  get status(): Tracer.SpanStatus {
-    return this.span?.status ?? { _tag: "Started", startTime: 0n }
-  }
-  get attributes(): ReadonlyMap<string, unknown> {
-    return this.span?.attributes ?? noAttributes
-  }
-  get links(): ReadonlyArray<Tracer.SpanLink> {
-    return this.span?.links ?? []
+    heard(this.exchange, key, value)
   }
   end(): void {}
-  event(name: string, startTime: bigint, attributes?: Record<string, unknown>): void {
-    this.span?.event(name, startTime, attributes)
-  }
-  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
-    this.span?.addLinks(links)
-  }
+  event(): void {}
+  addLinks(): void {}
 }
 
 /** A router has found a route. One that is mounted under a prefix knows only the rest of the path. */
