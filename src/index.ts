@@ -73,3 +73,10 @@ export * as OpenTsdb from "./sinks/OpenTsdb.js"
  * @since 0.1.0
  */
 export * as Sink from "./Sink.js"
+
+/**
+ * A sink for StatsD: etsy's daemon and what speaks its protocol, and DogStatsD; over UDP, Unix sockets and TCP.
+ *
+ * @since 0.1.0
+ */
+export * as StatsD from "./sinks/StatsD.js"

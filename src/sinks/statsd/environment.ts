@@ -1,0 +1,139 @@
+/**
+ * The environment variables that users of sprockets-statsd and of Datadog's clients have set, as options of this sink.
+ */
+import { Config, ConfigError, Effect, Either, Option } from "effect"
+import type { Options } from "./options.js"
+
+type Read<A> = Effect.Effect<A, ConfigError.ConfigError>
+
+const text = (name: string): Config.Config<string | undefined> =>
+  Config.withDefault(
+    Config.map(Config.string(name), (value) => (value.trim() === "" ? undefined : value.trim())),
+    undefined
+  )
+
+const invalid = (name: string, expected: string) => Either.left(ConfigError.InvalidData([name], `Expected ${expected}`))
+
+const port = (name: string): Config.Config<number | undefined> =>
+  Config.mapOrFail(text(name), (given) => {
+    if (given === undefined) return Either.right(undefined)
+    const value = Number(given)
+    return Number.isInteger(value) && value >= 1 && value <= 65_535
+      ? Either.right(value)
+      : invalid(name, "a port, 1 to 65535")
+  })
+
+const on = new Set(["true", "1", "yes", "on", "t", "y"])
+const off = new Set(["false", "0", "no", "off", "f", "n", ""])
+
+const flag = (name: string, fallback: boolean): Config.Config<boolean> =>
+  Config.mapOrFail(Config.withDefault(Config.string(name), String(fallback)), (given) => {
+    const word = given.trim().toLowerCase()
+    return on.has(word) ? Either.right(true) : off.has(word) ? Either.right(false) : invalid(name, "true or false")
+  })
+
+/** `k:v` separated by commas or blanks. */
+const tagList = (given: string | undefined): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    (given ?? "")
+      .split(/[,\s]+/)
+      .filter((tag) => tag !== "")
+      .map((tag) => {
+        const colon = tag.indexOf(":")
+        return colon < 0 ? [tag, ""] : [tag.slice(0, colon), tag.slice(colon + 1)]
+      })
+      .filter(([key]) => key !== "")
+  )
+
+const urlExpected = "udp://host:port, unixgram:///path or unix:///path"
+
+/** Where to, of a `DD_DOGSTATSD_URL`. */
+const addressOf = (url: string): Either.Either<Partial<Options>, ConfigError.ConfigError> => {
+  const unix = /^(unix|unixgram|unixstream):\/\/(\/.+)$/.exec(url)
+  if (unix !== null) {
+    return Either.right({ protocol: "uds", path: unix[2], socket: unix[1] === "unixgram" ? "datagram" : "stream" })
+  }
+  const udp = /^udp:\/\/(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(url)
+  if (udp === null) return invalid("DD_DOGSTATSD_URL", urlExpected)
+  return Either.right({ protocol: "udp", host: udp[1]!.replace(/^\[|\]$/g, ""), port: Number(udp[2] ?? 8125) })
+}
+
+const datadog = (host: string | undefined, url: string | undefined, path: string | undefined): Read<Partial<Options>> =>
+  Effect.gen(function* () {
+    const address =
+      url !== undefined
+        ? yield* addressOf(url)
+        : path !== undefined
+          ? ({ protocol: "uds", path } as const)
+          : ({ protocol: "udp", host: host ?? "localhost", port: (yield* port("DD_DOGSTATSD_PORT")) ?? 8125 } as const)
+    const named = {
+      env: yield* text("DD_ENV"),
+      service: yield* text("DD_SERVICE"),
+      version: yield* text("DD_VERSION"),
+      "dd.internal.entity_id": yield* text("DD_ENTITY_ID")
+    }
+    const known = Object.entries(named).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))
+    return {
+      dialect: "dogstatsd",
+      ...address,
+      enabled: !(yield* flag("DD_DOGSTATSD_DISABLE", false)),
+      tags: { ...tagList(yield* text("DD_TAGS")), ...Object.fromEntries(known) }
+    }
+  })
+
+const kinds = { counter: "counters", gauge: "gauges", timer: "timers", distribution: "distributions", point: "points" }
+
+const sprockets = (host: string | undefined): Read<Partial<Options>> =>
+  Effect.gen(function* () {
+    if (host === undefined) {
+      return yield* Effect.fail(ConfigError.MissingData(["STATSD_HOST"], "Expected STATSD_HOST, or DD_AGENT_HOST"))
+    }
+    const protocol = yield* Config.mapOrFail(text("STATSD_PROTOCOL"), (given = "tcp") =>
+      given === "tcp" || given === "udp" ? Either.right<"tcp" | "udp">(given) : invalid("STATSD_PROTOCOL", "tcp or udp")
+    )
+    return {
+      dialect: "etsy",
+      protocol,
+      host,
+      port: (yield* port("STATSD_PORT")) ?? 8125,
+      prefix: `${yield* prefix}.`,
+      view: ({ kind, name, tags }) => Option.some({ name: `${kinds[kind]}.${name}`, tags })
+    }
+  })
+
+const prefix: Read<string> = Effect.gen(function* () {
+  const given = yield* text("STATSD_PREFIX")
+  if (given !== undefined) return given.replace(/\.$/, "")
+  const service = yield* text("SERVICE")
+  const environment = yield* text("ENVIRONMENT")
+  if (service !== undefined && environment !== undefined) return `applications.${service}.${environment}`
+  return yield* Effect.fail(
+    ConfigError.MissingData(["STATSD_PREFIX"], "Expected STATSD_PREFIX, or both SERVICE and ENVIRONMENT")
+  )
+})
+
+/** What is given wins over what is set. `undefined` where the sink is off: nothing else is asked for. */
+export const fromEnvironment = (overrides: Partial<Options>): Read<Options | undefined> =>
+  Effect.gen(function* () {
+    if (!(overrides.enabled ?? (yield* flag("STATSD_ENABLED", true)))) return undefined
+    const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
+    const statsdHost = yield* text("STATSD_HOST")
+    const agent = yield* text("DD_AGENT_HOST")
+    const url = yield* text("DD_DOGSTATSD_URL")
+    const path = yield* text("DD_DOGSTATSD_SOCKET")
+    const isDatadog =
+      overrides.dialect === undefined
+        ? statsdHost === undefined && (agent ?? url ?? path) !== undefined
+        : overrides.dialect === "dogstatsd"
+    const read = isDatadog
+      ? yield* datadog(agent, url, path)
+      : yield* sprockets(overrides.host ?? overrides.path ?? statsdHost)
+    return { ...withoutAddress(read, overrides), ...given, tags: { ...read.tags, ...overrides.tags } }
+  })
+
+/** An address is taken whole or not at all. */
+const withoutAddress = (read: Partial<Options>, { host, path, protocol }: Partial<Options>): Partial<Options> => {
+  const { host: _host, path: _path, port: _port, protocol: readProtocol, socket: _socket, ...rest } = read
+  const isOther = path !== undefined || protocol === "uds" || (host !== undefined && readProtocol === "uds")
+  return isOther ? rest : read
+}

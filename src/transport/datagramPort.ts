@@ -1,0 +1,144 @@
+/**
+ * Connected sockets of datagrams: Node's own for UDP, and those of the package unix-dgram for Unix sockets.
+ */
+import { Effect, Schema } from "effect"
+import type * as Dgram from "node:dgram"
+import type * as Dns from "node:dns"
+import type * as Util from "node:util"
+import { load } from "./node.js"
+
+/** Where to. */
+export type Address =
+  | { readonly host: string; readonly port: number }
+  /** A Unix socket of datagrams: needs the package unix-dgram, as Node has none. */
+  | { readonly path: string }
+
+/** A connected socket. */
+export interface Port {
+  /** `done` is told the error's code, in a later turn or at once. */
+  readonly send: (bytes: Uint8Array, done: (code: string | undefined) => void) => void
+  readonly close: () => void
+  /** What went wrong with it: it is of no more use. */
+  failed: string | undefined
+}
+
+/** Makes a socket. `ready` is told in a later turn whether it is connected, `broke` what goes wrong after that. */
+export type Connector = (ready: (code: string | undefined) => void, broke: (code: string) => void) => Port
+
+/** The package that Unix sockets of datagrams need is not there, or was not built for this machine. */
+export class Missing extends Schema.TaggedError<Missing>("effect-metrics/Missing")("Missing", {
+  reason: Schema.String
+}) {}
+
+/** Asked anew for every connection, with a look at the name of the host. Fails with the error's code. */
+export const connectors = (
+  address: Address
+): Effect.Effect<Effect.Effect<ReadonlyArray<Connector>, string>, Missing> =>
+  "path" in address ? unixConnectors(address.path) : udpConnectors(address)
+
+const codeOf = (error: unknown): string => {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  return typeof code === "string" ? code : "EIO"
+}
+
+const udpConnectors = ({ host, port }: { readonly host: string; readonly port: number }) =>
+  Effect.promise(async () => {
+    const dgram = await load<typeof Dgram>("node:dgram")
+    const { lookup } = await load<typeof Dns>("node:dns")
+    return Effect.async<ReadonlyArray<Connector>, string>((resume) => {
+      // Many daemons listen on IPv4 only, also where a name has both.
+      const tell = (error: Error | null, found: ReadonlyArray<Dns.LookupAddress>): void =>
+        resume(
+          error === null
+            ? Effect.succeed(
+                [...found]
+                  .sort((a, b) => a.family - b.family)
+                  .map(({ address, family }) => udp(dgram, family === 6 ? "udp6" : "udp4", address, port))
+              )
+            : Effect.fail(codeOf(error))
+        )
+      lookup(host, { all: true }, tell)
+    })
+  })
+
+const udp =
+  (dgram: typeof Dgram, type: Dgram.SocketType, address: string, port: number): Connector =>
+  (ready, broke) => {
+    const socket = dgram.createSocket(type)
+    let isConnected = false
+    // Without a listener it would end the process.
+    socket.on("error", (error) => {
+      if (isConnected) broke(codeOf(error))
+      else ready(codeOf(error))
+    })
+    socket.connect(port, address, () => {
+      isConnected = true
+      // An idle socket is no reason for a process to go on.
+      socket.unref()
+      ready(undefined)
+    })
+    return {
+      failed: undefined,
+      send: (bytes, done) =>
+        socket.send(bytes, (error) => done(error === null || error === undefined ? undefined : codeOf(error))),
+      close: () => {
+        socket.close()
+      }
+    }
+  }
+
+/** What is used of unix-dgram. */
+interface UnixDgram {
+  readonly createSocket: (type: "unix_dgram") => {
+    readonly on: (event: "error" | "connect" | "congestion" | "writable", listener: (error: Error) => void) => void
+    readonly connect: (path: string) => void
+    readonly send: (
+      bytes: Uint8Array,
+      done: (error?: { readonly code?: unknown; readonly message: string }) => void
+    ) => void
+    readonly close: () => void
+  }
+}
+
+const unixConnectors = (path: string) =>
+  Effect.gen(function* () {
+    const { createSocket } = yield* Effect.tryPromise({
+      try: async () => (await load<{ readonly default: UnixDgram }>("unix-dgram")).default,
+      catch: (error) =>
+        new Missing({
+          reason:
+            codeOf(error) === "ERR_MODULE_NOT_FOUND"
+              ? "the optional package unix-dgram is not installed"
+              : "the optional package unix-dgram cannot be loaded: it was not built for this machine"
+        })
+    })
+    const { getSystemErrorName } = yield* Effect.promise(() => load<typeof Util>("node:util"))
+    const nameOf = (code: unknown): string =>
+      typeof code === "number" && code < 0 ? getSystemErrorName(code) : code === 1 ? "congestion" : "EIO"
+    const connector: Connector = (ready, broke) => {
+      let isConnected = false
+      const socket = createSocket("unix_dgram")
+      socket.on("error", (error) => {
+        const code = nameOf("code" in error ? error.code : undefined)
+        if (isConnected) broke(code)
+        else ready(code)
+      })
+      // It answers at once.
+      queueMicrotask(() => {
+        socket.on("connect", () => {
+          isConnected = true
+          ready(undefined)
+        })
+        socket.connect(path)
+      })
+      return {
+        failed: undefined,
+        send: (bytes, done) =>
+          socket.send(bytes, (error) => done(error === undefined ? undefined : nameOf(error.code))),
+        close: () => {
+          socket.close()
+        }
+      }
+    }
+    return Effect.succeed([connector])
+  })
