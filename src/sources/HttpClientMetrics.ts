@@ -15,7 +15,7 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Cause, Clock, Context, Effect, Exit, type Fiber, FiberRef, Layer, Option } from "effect"
 import { dual } from "effect/Function"
 import * as Metrics from "../Metrics.js"
-import { declare, type Handles, library, recordEnd } from "./http/book.js"
+import { declare, library } from "./http/book.js"
 import { hasNoBody, type Instrument, type Key, lengthOf, methodOf, naming, type Semantics } from "./http/names.js"
 import { ownTags } from "./http/tags.js"
 
@@ -121,13 +121,12 @@ export const instrument = (
         release?.()
         const response = responseOf(exit)
         const key: Key = { method, place, route, status: response?.status ?? 0, outcome: Metrics.outcomeOf(exit) }
-        const record = (handles: Handles): void =>
-          recordEnd(handles, seconds, sizeOf(request.body), response && responseSize(method, response))
-        const own = ownTags(options.tags, request, key.status)
-        const known = own === undefined ? book.handles(key) : undefined
-        if (known === undefined) return Effect.map(book.bind(key, own), record)
-        record(known)
-        return Effect.void
+        const measured = {
+          seconds,
+          requestSize: sizeOf(request.body),
+          responseSize: response && responseSize(method, response)
+        }
+        return book.end(key, ownTags(options.tags, request, key.status), measured) ?? Effect.void
       }
 
       return Effect.uninterruptibleMask((restore) => {

@@ -41,7 +41,7 @@ export const declare = (
 }
 
 /** What a request that has ended is recorded into. */
-export interface Handles {
+interface Handles {
   readonly requests: Metrics.CounterHandle | undefined
   readonly duration: Metrics.DistributionHandle | undefined
   readonly requestSize: Metrics.DistributionHandle | undefined
@@ -49,12 +49,13 @@ export interface Handles {
 }
 
 /** A size is `undefined` where nothing says it. */
-export const recordEnd = (
-  handles: Handles,
-  seconds: number,
-  requestSize: number | undefined,
-  responseSize: number | undefined
-): void => {
+export interface Measured {
+  readonly seconds: number
+  readonly requestSize: number | undefined
+  readonly responseSize: number | undefined
+}
+
+const record = (handles: Handles, { requestSize, responseSize, seconds }: Measured): undefined => {
   handles.requests?.increment()
   handles.duration?.record(seconds)
   if (requestSize !== undefined) handles.requestSize?.record(requestSize)
@@ -102,15 +103,14 @@ export class Book {
     })
   }
 
-  handles(key: Key): Handles | undefined {
+  private handles(key: Key): Handles | undefined {
     return this.ended.get(key.route)?.get(key.method)?.get(key.place)?.get(leafOf(key))
   }
 
-  /** Binds for a key seen for the first time; with tags of the request's own, each time. */
-  bind(key: Key, own: Metrics.Tags | undefined): Effect.Effect<Handles> {
+  /** Binds for a key seen for the first time. */
+  private bind(key: Key): Effect.Effect<Handles> {
     const { instruments } = this
-    const given = this.naming.tags(key)
-    const tags = joined(given, own)
+    const tags = this.naming.tags(key)
     const bound = Effect.gen(function* () {
       return {
         requests: instruments.requests && (yield* Metrics.bind(instruments.requests, tags)),
@@ -120,12 +120,32 @@ export class Book {
       }
     })
     return Effect.map(this.within(bound), (handles) => {
-      if (own === undefined) {
-        this.keep()
-        branch(branch(branch(this.ended, key.route), key.method), key.place).set(leafOf(key), handles)
-      }
+      this.keep()
+      branch(branch(branch(this.ended, key.route), key.method), key.place).set(leafOf(key), handles)
       return handles
     })
+  }
+
+  /** Records an end, with the request's own tags if it has any: those are not kept. */
+  end(key: Key, own: Metrics.Tags | undefined, measured: Measured): Effect.Effect<void> | undefined {
+    if (own === undefined) {
+      const known = this.handles(key)
+      return known === undefined
+        ? Effect.map(this.bind(key), (bound) => record(bound, measured))
+        : record(known, measured)
+    }
+    const { duration, requests, requestSize, responseSize } = this.instruments
+    const options = { tags: joined(this.naming.tags(key), own) }
+    const all: Array<Effect.Effect<void>> = []
+    if (requests !== undefined) all.push(Metrics.increment(requests, options))
+    if (duration !== undefined) all.push(Metrics.record(duration, measured.seconds, options))
+    if (requestSize !== undefined && measured.requestSize !== undefined) {
+      all.push(Metrics.record(requestSize, measured.requestSize, options))
+    }
+    if (responseSize !== undefined && measured.responseSize !== undefined) {
+      all.push(Metrics.record(responseSize, measured.responseSize, options))
+    }
+    return this.within(Effect.all(all, { discard: true }))
   }
 
   private keep(): void {

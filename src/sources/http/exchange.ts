@@ -10,7 +10,7 @@ import * as ServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, type Clock, Context, Effect, Exit, type Fiber, FiberRef, HashSet, Option, Stream } from "effect"
 import { int } from "../../Measurement.js"
 import * as Metrics from "../../Metrics.js"
-import { type Book, type Handles, recordEnd } from "./book.js"
+import type { Book, Measured } from "./book.js"
 import { hasNoBody, type Key, lengthOf, unmatched } from "./names.js"
 import { joined, ownTags } from "./tags.js"
 
@@ -191,12 +191,7 @@ export class Exchange {
     if (this.rules.isExcluded(route)) return Effect.void
     const seconds = Math.max(0, Number(this.clock.unsafeCurrentTimeNanos() - this.startNanos) / 1e9)
     const key: Key = { method: this.method, place: this.scheme, route, ...this.result(fiber) }
-    const own = this.tagsOfItsOwn(key.status)
-    const known = own === undefined ? this.book.handles(key) : undefined
-    const recorded =
-      known === undefined
-        ? Effect.map(this.book.bind(key, own), (handles) => this.record(handles, seconds, key))
-        : this.record(known, seconds, key)
+    const recorded = this.book.end(key, this.tagsOfItsOwn(key.status), this.measured(key, seconds))
     const point = this.point(key, seconds)
     if (point === undefined) return recorded ?? Effect.void
     return recorded === undefined ? point : Effect.zipRight(recorded, point)
@@ -217,10 +212,14 @@ export class Exchange {
     return given === undefined ? this.ownTags : joined(given, this.ownTags)
   }
 
-  private record(handles: Handles, seconds: number, { method, status }: Key): undefined {
-    if (!this.rules.hasSizes) return void recordEnd(handles, seconds, undefined, undefined)
+  private measured({ method, status }: Key, seconds: number): Measured {
+    if (!this.rules.hasSizes) return { seconds, requestSize: undefined, responseSize: undefined }
     const sent = this.stream === "none" ? this.length : this.streamed
-    recordEnd(handles, seconds, requestSize(this.request), hasNoBody(method, status) ? 0 : sent)
+    return {
+      seconds,
+      requestSize: requestSize(this.request),
+      responseSize: hasNoBody(method, status) ? 0 : sent
+    }
   }
 
   private point({ method, route, status }: Key, seconds: number): Effect.Effect<void> | undefined {
