@@ -79,6 +79,12 @@ export const parseLine = (line: string, maxTags = 8): Stored => {
   return { metric, ...read, tags: Object.fromEntries(tags) }
 }
 
+/** The points of a body, or the one. Values as they are spelled, as the server takes them. Throws if it is no JSON. */
+export const readBody = (body: string): ReadonlyArray<unknown> => {
+  const parsed: unknown = JSON.parse(body.replace(/("value":)(-?\d[\d.eE+-]*)/g, '$1"$2"'))
+  return Array.isArray(parsed) ? parsed : [parsed]
+}
+
 /** One point of `/api/put`. */
 export const parsePoint = (point: unknown, maxTags = 8): Stored => {
   // What it should have is asked for.

@@ -6,7 +6,7 @@ import { Effect, type Scope } from "effect"
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer, type Socket } from "node:net"
 import { gunzipSync } from "node:zlib"
-import { Complaint, parseLine, parsePoint, type Stored } from "../../encoding/openTsdb.js"
+import { Complaint, parseLine, parsePoint, readBody, type Stored } from "../../encoding/openTsdb.js"
 
 export interface Behaviour {
   /** Whether it answers `version`. */
@@ -137,8 +137,7 @@ const make = async (): Promise<Tsd> => {
     if (headers["content-length"] === undefined || bytes > maxBody) return fail(400, "Chunked request not supported.")
     let points: ReadonlyArray<unknown>
     try {
-      const parsed: unknown = JSON.parse(body)
-      points = Array.isArray(parsed) ? parsed : [parsed]
+      points = readBody(body)
     } catch {
       return fail(400, "Unable to parse the given JSON")
     }
