@@ -2,7 +2,7 @@
  * A backend that is not well: at the start, in the middle, and while the scope closes.
  */
 import { Effect } from "effect"
-import { buffered, dropped, type Ledger } from "../../Ledger.js"
+import { buffered, type Ledger } from "../../Ledger.js"
 import * as Metrics from "../../Metrics.js"
 import * as Marks from "./marks.js"
 import { show } from "./readings.js"
@@ -57,7 +57,7 @@ const summary = (stage: Stage, readings: Parameters<typeof Marks.among>[1]): str
 const quiet = (stage: Stage, made: number): Effect.Effect<void, ContractViolation> =>
   Effect.gen(function* () {
     yield* stage.settle
-    if (isAnswered(stage) && dropped(stage.ledger()) === 0) {
+    if (isAnswered(stage) && Marks.unavoidable(stage.ledger()) === 0) {
       yield* stage.awaitArrival(`all ${made} points`, Marks.areThere(stage, 0, made), (readings) =>
         summary(stage, readings)
       )
@@ -69,11 +69,11 @@ const quiet = (stage: Stage, made: number): Effect.Effect<void, ContractViolatio
 const countedRight = (stage: Stage, made: number, ledger: Ledger): Effect.Effect<void, ContractViolation> =>
   Effect.gen(function* () {
     const counted = Marks.countedIn(stage, counterName, yield* stage.arrived)
-    const lost = isAnswered(stage) ? dropped(ledger) : made
+    const lost = isAnswered(stage) ? Marks.unavoidable(ledger) : made
     const copies = ledger.ambiguous > 0 ? ledger.retried : 0
     yield* stage.expect(
       counted >= made - lost && counted <= made + copies,
-      `a count of ${made}, less at most ${lost} dropped and more by at most ${copies} ambiguous and retried`,
+      `a count of ${made}, less at most ${lost} lost and more by at most ${copies} ambiguous and retried`,
       () => counted
     )
   })

@@ -40,8 +40,8 @@ const attemptAt = (place: Place, word: string, index: number): Attempt => {
   return { id, name, tags, fields, what, record: Metrics.emit(name, fields, { tags, timestamp: Marks.timeOf(index) }) }
 }
 
-/** Tells of which attempt a reading is. */
-const attributor = (stage: Stage, attempts: ReadonlyArray<Attempt>): ((reading: Reading) => Attempt | undefined) => {
+/** Tells of which attempts a reading may be. */
+const attributor = (stage: Stage, attempts: ReadonlyArray<Attempt>): ((reading: Reading) => ReadonlyArray<Attempt>) => {
   const spell = spellingOf(stage.wire)
   const candidates = new Map<string, Array<{ readonly attempt: Attempt; readonly given: unknown }>>()
   for (const attempt of attempts) {
@@ -52,11 +52,11 @@ const attributor = (stage: Stage, attempts: ReadonlyArray<Attempt>): ((reading: 
       }
     }
   }
-  return ({ key, tags, value }) => {
-    const equal = candidates.get(key)?.filter(({ given }) => isEqual(given, value)) ?? []
-    // Words may come to the same on the wire.
-    return (equal.find(({ attempt }) => tagFault(stage, attempt, tags) === undefined) ?? equal[0])?.attempt
-  }
+  return ({ key, value }) =>
+    candidates
+      .get(key)
+      ?.filter(({ given }) => isEqual(given, value))
+      .map(({ attempt }) => attempt) ?? []
 }
 
 /** As numbers, where it is one on either side; a text is that text. */
@@ -110,22 +110,26 @@ const play = (stage: Stage, attempts: ReadonlyArray<Attempt>): Effect.Effect<voi
 
     const marks = new Set(Marks.among(stage, readings))
     yield* stage.expect(marks.size === made, `${made} harmless records`, () => marks.size)
-    const there = new Map<Attempt, Array<Reading>>()
+    const there = new Map<Attempt, ReadonlySet<string>>()
     const isMark = Marks.isMark(stage)
-    const attemptOf = attributor(stage, attempts)
+    const attemptsOf = attributor(stage, attempts)
     for (const reading of readings) {
       if (isMark(reading)) continue
-      const attempt = attemptOf(reading)
-      if (attempt === undefined) {
+      const alike = attemptsOf(reading)
+      if (alike.length === 0) {
         return yield* stage.violation("only records that were recorded", `one that was not: ${show(reading)}`)
       }
-      const wrong = tagFault(stage, attempt, reading.tags)
-      if (wrong !== undefined) return yield* stage.violation(`the tags of ${attempt.what}`, wrong)
-      const others = there.get(attempt) ?? []
-      if (others.some(({ key }) => key === reading.key)) {
-        return yield* stage.violation(`one record of ${attempt.what}`, `two: ${show([...others, reading])}`)
+      // Words may come to the same on the wire.
+      const tagged = alike.filter((attempt) => tagFault(stage, attempt, reading.tags) === undefined)
+      if (tagged.length === 0) {
+        const [attempt] = alike
+        return yield* stage.violation(`the tags of ${attempt!.what}`, tagFault(stage, attempt!, reading.tags))
       }
-      there.set(attempt, [...others, reading])
+      const attempt = tagged.find((attempt) => there.get(attempt)?.has(reading.key) !== true)
+      if (attempt === undefined) {
+        return yield* stage.violation(`one record of ${tagged[0]!.what}`, `another: ${show(reading)}`)
+      }
+      there.set(attempt, new Set([...(there.get(attempt) ?? []), reading.key]))
     }
     yield* stage.expect(
       ledger.delivered === made + there.size,

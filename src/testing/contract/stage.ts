@@ -58,7 +58,7 @@ export interface Stage {
 }
 
 /** So long that a machine under load gets there. */
-const patience = 5000
+const defaultPatience: Duration.DurationInput = "5 seconds"
 const limit: Duration.DurationInput = "30 seconds"
 
 /** Nothing but a flush, a full batch and the close write, and nothing runs out of time. */
@@ -193,6 +193,7 @@ const build = <B extends Backend>(
 ) =>
   Effect.gen(function* () {
     const wire = subject.wire ?? {}
+    const patience = Duration.toMillis(subject.patience ?? defaultPatience)
     const expect: Stage["expect"] = (condition, expected, seen) =>
       condition ? Effect.void : Effect.suspend(() => Effect.fail(violation(expected, seen())))
     const fault: Stage["fault"] = (fault) =>

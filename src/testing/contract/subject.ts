@@ -2,7 +2,7 @@
  * What a sink's author tells the contract: how to make the sink, how to read what its backend got, and what its wire cannot
  * carry. `SinkContract` re-exports all of it.
  */
-import type { Effect, Layer, Scope } from "effect"
+import type { Duration, Effect, Layer, Scope } from "effect"
 import { Schema } from "effect"
 import type { Metrics } from "../../Metrics.js"
 import type * as Sink from "../../Sink.js"
@@ -121,6 +121,8 @@ export interface Subject<B extends Backend = Backend> {
   readonly faults?: ReadonlyArray<Exclude<Fault, "none">> | undefined
   /** What must appear in no log line and no error: passwords and tokens as the sink was given them. */
   readonly secrets?: ReadonlyArray<string> | undefined
+  /** How long what must come is waited for before its absence is a violation. Default 5 s. */
+  readonly patience?: Duration.DurationInput | undefined
 }
 
 /**
