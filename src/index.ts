@@ -12,6 +12,13 @@
 export * as Console from "./sinks/Console.js"
 
 /**
+ * A source: what is recorded with Effect's own `Metric`.
+ *
+ * @since 0.1.0
+ */
+export * as EffectMetrics from "./sources/EffectMetrics.js"
+
+/**
  * A sink for Graphite: plaintext and pickles over TCP.
  *
  * @since 0.1.0

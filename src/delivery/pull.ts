@@ -43,8 +43,8 @@ export class OpenLanes implements Owner {
   }
 }
 
-/** Reads and records; where it yields, it may be paused. */
-export type Reading = () => Iterator<void, void>
+/** Reads and records; where it yields, it may be paused, and a text that it yields is logged as a warning. */
+export type Reading = () => Iterator<string | void, void>
 
 export interface Source<E, R> {
   readonly name: string
@@ -106,7 +106,7 @@ const attach = <E, R>(
             if (begun >= number) return Effect.void
             begun = asked
             readAt = now()
-            return lanes.refresh().path().length === 0 ? Effect.void : inTurns(reading())
+            return lanes.refresh().path().length === 0 ? Effect.void : inTurns(name, reading())
           })
         )
       }).pipe(Effect.catchAllCause(logFailure))
@@ -127,10 +127,17 @@ const attach = <E, R>(
     ).pipe(Effect.delay(patience), Effect.forkScoped)
   })
 
-const inTurns = (steps: Iterator<void, void>): Effect.Effect<void> =>
+const inTurns = (name: string, steps: Iterator<string | void, void>): Effect.Effect<void> =>
   Effect.suspend(() => {
     Turn.enter()
-    while (steps.next().done !== true) if (Turn.isSpent()) return Effect.zipRight(nextTurn, inTurns(steps))
+    for (let step = steps.next(); step.done !== true; step = steps.next()) {
+      const pause = Turn.isSpent() ? nextTurn : Effect.void
+      const rest = inTurns(name, steps)
+      if (typeof step.value === "string") {
+        return Effect.logWarning(`${name}: ${step.value}`).pipe(Effect.zipRight(pause), Effect.zipRight(rest))
+      }
+      if (pause !== Effect.void) return Effect.zipRight(pause, rest)
+    }
     return Effect.void
   })
 
