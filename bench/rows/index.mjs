@@ -2,6 +2,7 @@
 import { bound, fresh } from "./counter.mjs"
 import { encodeLines } from "./encode.mjs"
 import { duration, literal, prebuilt, unprovided } from "./fiber.mjs"
+import { graphitePickle, graphitePlaintext } from "./graphite.mjs"
 import { histogram } from "./histogram.mjs"
 import { http } from "./http.mjs"
 import { points } from "./points.mjs"
@@ -19,6 +20,8 @@ export const rows = [
   histogram,
   points,
   encodeLines,
+  graphitePlaintext,
+  graphitePickle,
   http,
   series,
   stalled
