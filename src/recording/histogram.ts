@@ -160,6 +160,12 @@ class Store {
     this.last = last
   }
 
+  /** The store has been empty. */
+  take({ counts, offset }: Buckets, maxBuckets: number): void {
+    this.widen(offset, offset + counts.length - 1, maxBuckets)
+    for (let i = 0; i < counts.length; i++) this.counts[this.slot(offset + i)] = counts[i]!
+  }
+
   coarsen(shift: number): void {
     if (this.last < this.first) return
     const counts = this.toArray()
@@ -184,6 +190,37 @@ class Store {
   }
 }
 
+/** All that a histogram knows, for wires that carry it whole. */
+export interface Parts {
+  readonly count: number
+  readonly sum: number
+  readonly min: number
+  readonly max: number
+  readonly zeroCount: number
+  readonly scale: number
+  readonly positive: Buckets
+  readonly negative: Buckets
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+
+/** Whether they are what a histogram of this scale may hold. */
+const areBuckets = ({ counts, offset }: Buckets, scale: number): boolean => {
+  const { length } = counts
+  if (length === 0) return true
+  return (
+    length <= defaultMaxBuckets &&
+    counts.every(isCount) &&
+    counts[0] !== 0 &&
+    counts[length - 1] !== 0 &&
+    Number.isInteger(offset) &&
+    offset >= Math.floor(-1075 * 2 ** scale) - 1 &&
+    offset + length <= Math.ceil(1024 * 2 ** scale) + 1
+  )
+}
+
+const totalOf = ({ counts }: Buckets): number => counts.reduce((sum, count) => sum + count, 0)
+
 export class Histogram {
   count = 0
   /** Infinite if the true sum is beyond the doubles. */
@@ -203,6 +240,28 @@ export class Histogram {
   /** @param maxBuckets most buckets for each sign, at least 2. Default 160. */
   constructor(maxBuckets: number = defaultMaxBuckets) {
     this.maxBuckets = Math.max(2, maxBuckets)
+  }
+
+  /** The one that has these parts; `undefined` if none can have them. */
+  static of(parts: Parts): Histogram | undefined {
+    const { count, max, min, negative, positive, scale, sum, zeroCount } = parts
+    if (!Number.isInteger(scale) || scale < minScale || scale > maxScale) return undefined
+    if (!isCount(count) || !isCount(zeroCount) || !areBuckets(positive, scale) || !areBuckets(negative, scale)) {
+      return undefined
+    }
+    if (zeroCount + totalOf(positive) + totalOf(negative) !== count) return undefined
+    const hasRange = count === 0 ? min === Infinity && max === -Infinity : min - max <= 0
+    if (!hasRange) return undefined
+    const histogram = new Histogram()
+    histogram.count = count
+    histogram.sum = sum
+    histogram.min = min
+    histogram.max = max
+    histogram.zeroCount = zeroCount
+    histogram.scale = scale
+    if (positive.counts.length > 0) histogram.above.take(positive, histogram.maxBuckets)
+    if (negative.counts.length > 0) (histogram.below = new Store()).take(negative, histogram.maxBuckets)
+    return histogram
   }
 
   /** Finite values only: the caller has checked. */
