@@ -40,7 +40,8 @@ const honest = (stage: Stage, ledger: Ledger): Effect.Effect<void, ContractViola
 /** A backend that is there again gets new recordings, however many it takes on wires that lose some first. */
 const revive = (stage: Stage, from: number): Effect.Effect<number, ContractViolation> =>
   Effect.gen(function* () {
-    for (let next = from; next < from + 100; next++) {
+    const end = Date.now() + stage.patience
+    for (let next = from; Date.now() < end; next++) {
       yield* stage.record(Marks.emit(next, next + 1))
       for (let i = 0; i < 10; i++) {
         if (Marks.areThere(stage, next, next + 1)(yield* stage.arrived)) return next + 1
@@ -186,7 +187,7 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
   check(
     subject,
     "accounts for every recording while the backend fails in one way after the other",
-    { ...pressed, batchSize: 5, requestTimeout: "60 millis" },
+    { ...pressed, batchSize: 25 },
     (stage) =>
       Effect.gen(function* () {
         let made = 0
@@ -194,7 +195,7 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
           yield* stage.fault(fault)
           yield* stage.record(Effect.zipRight(Marks.emit(made, made + 20), hit(20)))
           made += 20
-          yield* Effect.sleep(70)
+          yield* Effect.sleep(100)
           yield* honest(stage, stage.ledger())
         }
         const hitsMade = made

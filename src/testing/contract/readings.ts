@@ -11,15 +11,22 @@ export interface Reading {
   readonly millis: number | undefined
 }
 
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** With U+FFFD for lone surrogates: UTF-8 cannot carry them, the escapes of JSON can. */
+const wellFormed = (text: string): string => decoder.decode(encoder.encode(text))
+
 export const readingsOf = (received: ReadonlyArray<Received>): ReadonlyArray<Reading> =>
-  received.flatMap(({ fields, millis, name, tags }) =>
-    Object.entries(fields).map(([field, value]) => ({
-      key: field === "value" ? name : `${name}.${field}`,
-      value,
-      tags,
+  received.flatMap(({ fields, millis, name, tags }) => {
+    const read = Object.fromEntries(Object.entries(tags).map(([key, value]) => [wellFormed(key), wellFormed(value)]))
+    return Object.entries(fields).map(([field, value]) => ({
+      key: wellFormed(field === "value" ? name : `${name}.${field}`),
+      value: typeof value === "string" ? wellFormed(value) : value,
+      tags: read,
       millis
     }))
-  )
+  })
 
 /** Of booleans and bigints too; NaN for a text. */
 export const numberOf = ({ value }: Reading): number => (typeof value === "string" ? Number.NaN : Number(value))
@@ -32,12 +39,6 @@ export const sum = (values: Iterable<number>): number => {
   for (const value of values) total += value
   return total
 }
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-
-/** With U+FFFD for lone surrogates, which UTF-8 cannot carry. */
-const wellFormed = (text: string): string => decoder.decode(encoder.encode(text))
 
 /** The word as it may arrive, by the wire's rules; `undefined` if it is left out. */
 export const spellingOf =

@@ -33,6 +33,8 @@ export interface Check {
 
 export interface Stage {
   readonly wire: Wire
+  /** In milliseconds. */
+  readonly patience: number
   /** Records above the sink. */
   readonly record: (program: Effect.Effect<unknown>) => Effect.Effect<void>
   /** Writes all that is buffered, if the backend takes it in time. */
@@ -254,6 +256,7 @@ const build = <B extends Backend>(
       })
     const stage: Stage = {
       wire,
+      patience,
       record: (program) => Effect.asVoid(Effect.provide(program, built)),
       flush: Effect.asVoid(Effect.provide(Metrics.flushWithin(patience), built)),
       ledger,
