@@ -88,7 +88,7 @@ const dialect = { naming: "tagged", sanitise: false, quantiles: [], precision: "
  */
 const sideBySide = (raw, make) => ({
   unit: "ns",
-  goals: [atMost("at most 1.3 times a preallocated buffer", "effect-metrics", 1.3, "raw: preallocated buffer")],
+  goals: [atMost("at most 1.3 times a preallocated buffer, copied", "effect-metrics", 1.3, "raw: the same, copied")],
   run: async (context) => {
     const encode = make(dialect)
     const ours = (/** @type {number} */ from, /** @type {number} */ to) => {
@@ -106,11 +106,20 @@ const sideBySide = (raw, make) => ({
       context,
       [
         { name: "raw: preallocated buffer", kind: "raw", run: over(raw) },
+        {
+          name: "raw: the same, copied",
+          kind: "raw",
+          run: over((from, to) => Uint8Array.prototype.slice.call(raw(from, to)))
+        },
         { name: "effect-metrics", kind: "ours", run: over(ours) }
       ],
       { operations: 100_000, chunk: 50_000, rounds: 11, warmup: 3 }
     )
-    return { results, notes: ["Before the run, both are checked to write the same bytes."] }
+    const notes = [
+      "Before the run, both are checked to write the same bytes.",
+      "What a sink writes is kept until its fate is known, so it cannot stay in a buffer that the next batch takes: the copy is part of the work."
+    ]
+    return { results, notes }
   }
 })
 

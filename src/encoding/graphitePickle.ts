@@ -56,23 +56,26 @@ class FrameOutput extends RecordOutput {
   private frame = 0
   private records = 0
   /** The same before the present measurement, which may be taken back. */
-  private before = { at: 0, frame: 0, records: 0 }
+  private atBefore = 0
+  private frameBefore = 0
+  private recordsBefore = 0
 
   /** Before each measurement, and after the last. */
   begin(): void {
     if (this.at === 0) this.frame = this.records = 0
-    else if (this.at === this.before.at) {
-      this.frame = this.before.frame
-      this.records = this.before.records
+    else if (this.at === this.atBefore) {
+      this.frame = this.frameBefore
+      this.records = this.recordsBefore
     }
-    this.before.at = this.at
-    this.before.frame = this.frame
-    this.before.records = this.records
+    this.atBefore = this.at
+    this.frameBefore = this.frame
+    this.recordsBefore = this.records
   }
 
   override reserve(needed: number): void {
+    if (this.at + needed <= this.bytes.length) return
     super.reserve(needed)
-    if (this.view.buffer !== this.bytes.buffer) this.view = new DataView(this.bytes.buffer)
+    this.view = new DataView(this.bytes.buffer)
   }
 
   open(bytes: number): void {
@@ -93,7 +96,7 @@ class FrameOutput extends RecordOutput {
 
   end(value: number | bigint, second: number): void {
     const { at, bytes, view } = this
-    const number = Number(value)
+    const number = typeof value === "number" ? value : Number(value)
     // NaN and the infinities are what does not give 0 here.
     if (number - number !== 0) this.fault ??= notFinite
     view.setInt32(at, second, true)
