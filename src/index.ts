@@ -54,6 +54,13 @@ export * as InfluxDb from "./sinks/InfluxDb.js"
 export * as Ledger from "./Ledger.js"
 
 /**
+ * A sink for Librato and AppOptics: JSON over HTTP, with sources or with tags.
+ *
+ * @since 0.1.0
+ */
+export * as Librato from "./sinks/Librato.js"
+
+/**
  * What a sink receives.
  *
  * @since 0.1.0

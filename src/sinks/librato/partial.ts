@@ -1,0 +1,81 @@
+/**
+ * Which measurements a request was accepted without. The answer counts them, and says of each what was wrong with which value;
+ * it does not say where in the request that stood, so that is looked up in what was sent.
+ */
+import type { Body } from "../../encoding/librato.js"
+import type { WriteResult } from "../../Sink.js"
+import { complaints, isObject, type Members, readable, textOf } from "./words.js"
+
+type Rejections = NonNullable<WriteResult["rejected"]>
+
+export const rejectedBy = (answer: string, members: Members | undefined, { bytes, items }: Body): Rejections => {
+  const count = countOf(answer, members)
+  const errors = members?.["errors"]
+  const entries: ReadonlyArray<unknown> = Array.isArray(errors) ? errors : []
+  const said = errors === undefined ? [] : complaints({ errors })
+  if (count === 0 || (count === undefined && said.length === 0)) return []
+
+  const sent = itemsOf(bytes)
+  const owners = items.flatMap((count, index) => Array.from({ length: count }, () => index))
+  const reasons = new Map<number, string>()
+  let found = 0
+  for (const entry of entries) {
+    if (!isObject(entry)) continue
+    const reason = readable(complaints({ errors: entry }).join("; "))
+    for (const at of placesOf(entry, sent)) {
+      const owner = owners[at]
+      if (owner === undefined || found >= (count ?? Infinity)) continue
+      found++
+      if (!reasons.has(owner)) reasons.set(owner, reason)
+    }
+  }
+  // The account is right in number even where nobody says which they were.
+  let missing = (count ?? Math.max(found, said.length)) - found
+  for (let at = owners.length - 1; at >= 0 && missing > 0; at--) {
+    const owner = owners[at]!
+    if (reasons.has(owner)) continue
+    missing--
+    const words = said.length === 0 ? "and why" : `: ${said.join("; ")}`
+    reasons.set(owner, readable(`one of those that the service refused without saying which ${words}`))
+  }
+  return [...reasons].sort(([a], [b]) => a - b).map(([index, reason]) => ({ index, reason }))
+}
+
+/** How many were not stored, if the answer says so; also one whose end was not read. */
+const countOf = (answer: string, members: Members | undefined): number | undefined => {
+  if (members === undefined) {
+    const counts = [...answer.matchAll(/"(?:failed|filtered)"\s*:\s*(\d{1,9})/g)].map((match) => Number(match[1]))
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+  const measurements = members["measurements"]
+  const summary = isObject(measurements) ? measurements["summary"] : undefined
+  if (!isObject(summary)) return undefined
+  const numbers = ["failed", "filtered"].map((key) => summary[key]).filter((count) => typeof count === "number")
+  return numbers.length === 0 ? undefined : numbers.reduce((sum, count) => sum + Math.max(0, Math.floor(count) || 0), 0)
+}
+
+const itemsOf = (bytes: Uint8Array): ReadonlyArray<Members> => {
+  // What the encoder wrote.
+  const body = JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, ReadonlyArray<Members>>>
+  return body["measurements"] ?? body["gauges"] ?? []
+}
+
+/** Where in the request an error may be about. */
+const placesOf = ({ param, value }: Members, sent: ReadonlyArray<Members>): ReadonlyArray<number> => {
+  const named = textOf(param) ?? ""
+  const numbered = /^(?:measurements|gauges)[.[](\d{1,6})\b/.exec(named)
+  if (numbered !== null) return [Number(numbered[1])]
+  const text = textOf(value)?.toLowerCase()
+  if (text === undefined) return []
+  const places: Array<number> = []
+  for (let at = 0; at < sent.length; at++) if (wordsOf(sent[at]!, named).includes(text)) places.push(at)
+  return places
+}
+
+/** What stands in an item under a name, in lower case, which the service does not tell from upper case. */
+const wordsOf = (item: Members, named: string): ReadonlyArray<string> => {
+  const { tags, ...own } = item
+  const ofTags = isObject(tags) ? Object.entries(tags).flat() : []
+  const values = named in own ? [own[named]] : /tag/i.test(named) ? ofTags : [...Object.values(own), ...ofTags]
+  return values.map((one) => (textOf(one) ?? "").toLowerCase())
+}
