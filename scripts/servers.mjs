@@ -13,7 +13,8 @@ const packages = [
   { name: "influxdb", binary: "usr/bin/influxd" },
   { name: "victoria-metrics", binary: "usr/bin/victoria-metrics" },
   // Of Python: useless without what it depends on.
-  { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true }
+  { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true },
+  { name: "python3-zmq", binary: "usr/lib/python3/dist-packages/zmq/__init__.py", withDependencies: true }
 ]
 
 const cache = process.env.EFFECT_METRICS_CACHE ?? fileURLToPath(new URL("../.cache/servers", import.meta.url))
