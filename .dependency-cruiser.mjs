@@ -7,7 +7,7 @@
 const effect = "(^|/)node_modules/(effect|@effect/platform)/"
 
 /** The rooms that may touch Node. A sink that needs it is added here by its file. */
-const nodeRooms = "^src/((transport|relay|web|cli)/|testing/ChaosProxy[.]ts$)"
+const nodeRooms = "^src/((transport|relay|web|cli)/|testing/ChaosProxy[.]ts$|sources/runtime/node[.]ts$)"
 
 /** Sinks that are more than one file, and the folder where the rest of each is. */
 const sinkFolders = { Console: "console", Graphite: "graphite", InfluxDb: "influxdb", Librato: "librato", OpenTsdb: "opentsdb", StatsD: "statsd" }
@@ -103,6 +103,12 @@ export default {
       from: { path: `^src/sinks/${sink}[.]ts$` },
       to: { path: "^src/sinks/", pathNot: `^src/sinks/${folder}/` }
     })),
+    only(
+      "pulled-sources-below-sinks",
+      "^src/sources/(EffectMetrics[.]ts$|effectMetrics/|RuntimeMetrics[.]ts$|runtime/(?!node[.]ts$))",
+      ["^src/sources/(effectMetrics|runtime)/", "^src/(delivery|recording)/", "^src/(Metrics|Ledger)[.]ts$", effect],
+      "The sources that lanes read know lanes and what is recorded, and no backend."
+    ),
     {
       name: "nothing-imports-upward",
       severity: "error",

@@ -82,6 +82,13 @@ export * as Metrics from "./Metrics.js"
 export * as OpenTsdb from "./sinks/OpenTsdb.js"
 
 /**
+ * A source: the process and its JavaScript runtime.
+ *
+ * @since 0.1.0
+ */
+export * as RuntimeMetrics from "./sources/RuntimeMetrics.js"
+
+/**
  * Making a sink of one's own, the options that all have, and the errors they know.
  *
  * @since 0.1.0
