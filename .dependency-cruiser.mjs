@@ -10,7 +10,14 @@ const effect = "(^|/)node_modules/(effect|@effect/platform)/"
 const nodeRooms = "^src/((transport|relay|web|cli)/|testing/ChaosProxy[.]ts$|sources/runtime/node[.]ts$)"
 
 /** Sinks that are more than one file, and the folder where the rest of each is. */
-const sinkFolders = { Console: "console", Graphite: "graphite", InfluxDb: "influxdb", Librato: "librato", OpenTsdb: "opentsdb", StatsD: "statsd" }
+const sinkFolders = {
+  Console: "console",
+  Graphite: "graphite",
+  InfluxDb: "influxdb",
+  Librato: "librato",
+  OpenTsdb: "opentsdb",
+  StatsD: "statsd"
+}
 
 const only = (name, from, allowed, comment) => ({
   name,
