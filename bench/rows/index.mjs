@@ -5,6 +5,7 @@ import { duration, literal, prebuilt, unprovided } from "./fiber.mjs"
 import { graphitePickle, graphitePlaintext } from "./graphite.mjs"
 import { histogram } from "./histogram.mjs"
 import { http } from "./http.mjs"
+import { putJson, putLines } from "./openTsdb.mjs"
 import { points } from "./points.mjs"
 import { series } from "./series.mjs"
 import { stalled } from "./stalled.mjs"
@@ -20,6 +21,8 @@ export const rows = [
   histogram,
   points,
   encodeLines,
+  putLines,
+  putJson,
   graphitePlaintext,
   graphitePickle,
   http,
