@@ -3,6 +3,7 @@ import { describe, it } from "@effect/vitest"
 import * as DogStatsD from "./vectors/dogstatsd.js"
 import * as Graphite from "./vectors/graphite.js"
 import * as InfluxLine from "./vectors/influxLine.js"
+import * as Librato from "./vectors/librato.js"
 import * as OpenTsdb from "./vectors/openTsdb.js"
 import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
@@ -14,6 +15,7 @@ const runners: Readonly<Record<string, (row: Row) => void>> = {
   "graphite-pickle": Graphite.runPickle,
   "graphite-plaintext": Graphite.runText,
   "influx-line": InfluxLine.run,
+  librato: Librato.run,
   "opentsdb-http": OpenTsdb.runHttp,
   "opentsdb-telnet": OpenTsdb.runTelnet,
   sketches: Sketches.run,
