@@ -22,9 +22,9 @@ export const measured = async (script, args) => {
   return report
 }
 
-/** A server that ends with `close`. @param {string} mode */
-export const startServer = async (mode) => {
-  const child = fork(pathOf("server.mjs"), [mode])
+/** A server that ends with `close`. @param {string} mode @param {string} [script] */
+export const startServer = async (mode, script = "server.mjs") => {
+  const child = fork(pathOf(script), [mode])
   const [{ port }] = await once(child, "message")
   return {
     port: /** @type {number} */ (port),

@@ -9,6 +9,7 @@ import { putJson, putLines } from "./openTsdb.mjs"
 import { points } from "./points.mjs"
 import { series } from "./series.mjs"
 import { stalled } from "./stalled.mjs"
+import { statsd, statsdLines } from "./statsd.mjs"
 
 /** @type {ReadonlyArray<import("../harness.mjs").Row>} */
 export const rows = [
@@ -25,7 +26,9 @@ export const rows = [
   putJson,
   graphitePlaintext,
   graphitePickle,
+  statsdLines,
   http,
+  statsd,
   series,
   stalled
 ]

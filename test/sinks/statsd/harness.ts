@@ -127,7 +127,7 @@ export const unixStream = (path: string): Effect.Effect<Receiver, never, Scope.S
     (add) => (socket) => {
       let bytes = Buffer.alloc(0)
       socket.on("data", (chunk) => {
-        bytes = Buffer.concat([bytes, chunk as Buffer])
+        bytes = Buffer.concat([bytes, chunk])
         while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32LE(0)) {
           const end = 4 + bytes.readUInt32LE(0)
           add(bytes.toString("utf8", 4, end))
