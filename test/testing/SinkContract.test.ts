@@ -410,6 +410,7 @@ describe("SinkContract", () => {
     Effect.gen(function* () {
       const bare = Effect.map(backend(), ({ fault: _, ...toy }) => toy)
       const checks = SinkContract.checks(subject({}, { backend: bare }))
+      yield* find("delivers what is buffered when its scope closes, and nothing after", checks).run
       const violation = yield* Effect.flip(find("delivers to a backend that is slow", checks).run)
       assert.strictEqual(violation.expected, "a backend that plays faults, or a subject with `faults: []`")
     })

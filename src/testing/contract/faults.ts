@@ -150,7 +150,7 @@ const closing = <B extends Backend>(subject: Subject<B>, fault: Fault): Check =>
       yield* stage.record(Marks.emit(0, 1))
       yield* stage.awaitArrival("a point while all is well", Marks.areThere(stage, 0, 1))
       yield* stage.settle
-      yield* stage.fault(fault === "none" ? "none" : fault)
+      if (fault !== "none") yield* stage.fault(fault)
       yield* stage.record(Effect.zipRight(Marks.emit(1, 11), hit(5)))
       yield* stage.close(closeWithin)
       const ledger = stage.ledger()
