@@ -46,12 +46,12 @@ const dialect = /** @type {const} */ ({ resolution: "ms", maxTags: 8, sanitise: 
 /** @typedef {(from: number, to: number) => Uint8Array} Encode */
 
 /**
- * @param {string} name @param {string} title @param {{ rawPreallocated: Encode, rawConcat: Encode, ours: Encode }} subjects
+ * @param {{ name: string, title: string, rawPreallocated: Encode, rawConcat: Encode, ours: Encode }} row
  * @returns {import("../harness.mjs").Row}
  */
-const rowOf = (name, title, subjects) => ({
+const rowOf = ({ name, title, ...subjects }) => ({
   name,
-  title: `100 000 points to ${title}: 3 tags, a float, a timestamp, 5000 a batch`,
+  title,
   unit: "ns",
   goals: [atMost("at most 1.3 times a preallocated buffer", "effect-metrics", 1.3, "raw: preallocated buffer")],
   run: async (context) => {
@@ -83,7 +83,9 @@ const lineTails = values.map((values) => tagKeys.map((key, i) => ` ${key}=${valu
 const encodeLines = makeLines(dialect)
 const lineMeasurements = measurementsOf()
 
-export const putLines = rowOf("opentsdb-put", "put lines", {
+export const putLines = rowOf({
+  name: "opentsdb-put",
+  title: "100 000 points to OpenTSDB's put lines: 3 tags, a float, a timestamp, 5000 a batch",
   rawPreallocated: (from, to) => {
     let at = 0
     for (let i = from; i < to; i++) {
@@ -110,7 +112,9 @@ const jsonHead = '{"metric":"requests","timestamp":'
 const encodeJson = makeJson(dialect)
 const jsonMeasurements = measurementsOf()
 
-export const putJson = rowOf("opentsdb-json", "OpenTSDB's JSON", {
+export const putJson = rowOf({
+  name: "opentsdb-json",
+  title: "100 000 points to OpenTSDB's JSON: 3 tags, a float, a timestamp, 5000 a batch",
   rawPreallocated: (from, to) => {
     let at = preallocated.latin1Write("[", 0)
     for (let i = from; i < to; i++) {
