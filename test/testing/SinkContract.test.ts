@@ -58,6 +58,16 @@ const broken: ReadonlyArray<Case> = [
     ["delivers in the order of recording"]
   ],
   [
+    "sends a piece of a record beside the whole ones",
+    { lines: (lines) => [...lines, `${(lines[0] ?? "").slice(0, 10)} host=contract value=1 0\n`] },
+    [
+      "delivers in the order of recording",
+      "delivers again after the backend is down in the middle",
+      "delivers what is buffered when its scope closes, and nothing after",
+      "makes one record or none of a hostile tag key"
+    ]
+  ],
+  [
     "leaves tags out",
     { line: (line) => line.replace(/side=left,?/, "") },
     [

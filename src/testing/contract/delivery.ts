@@ -126,6 +126,7 @@ export const delivery = <B extends Backend>(subject: Subject<B>): ReadonlyArray<
       yield* stage.record(Marks.emit(0, made))
       yield* stage.flush
       const readings = yield* stage.awaitArrival(`all ${made} points`, Marks.areThere(stage, 0, made))
+      yield* Marks.intact(stage, readings)
       const marks = Marks.among(stage, readings)
       yield* stage.expect(
         marks.every((mark, i) => i === 0 || mark > marks[i - 1]!),

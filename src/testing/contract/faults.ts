@@ -67,6 +67,14 @@ const quiet = (stage: Stage, made: number): Effect.Effect<void, ContractViolatio
     yield* Effect.sleep(60)
   })
 
+/** Each record whole, none lost and none twice, but as the ledger says. */
+const judged = (stage: Stage, made: number, ledger: Ledger): Effect.Effect<void, ContractViolation> =>
+  Effect.gen(function* () {
+    const readings = yield* stage.arrived
+    yield* Marks.intact(stage, readings, counterName)
+    yield* Marks.judge(stage, readings, made, ledger)
+  })
+
 const countedRight = (stage: Stage, made: number, ledger: Ledger): Effect.Effect<void, ContractViolation> =>
   Effect.gen(function* () {
     const counted = Marks.countedIn(stage, counterName, yield* stage.arrived)
@@ -114,7 +122,7 @@ const outage = <B extends Backend>(subject: Subject<B>, trouble: Trouble, when: 
         yield* stage.flush
         yield* quiet(stage, made)
         const ledger = stage.ledger()
-        yield* Marks.judge(stage, yield* stage.arrived, made, ledger)
+        yield* judged(stage, made, ledger)
         yield* countedRight(stage, early + 10, ledger)
       }),
     when === "start" ? { startsIn: trouble } : {}
@@ -131,7 +139,7 @@ const slowly = <B extends Backend>(subject: Subject<B>): Check =>
       yield* stage.awaitArrival(`all ${made} points`, Marks.areThere(stage, 0, made))
       yield* stage.settle
       const ledger = stage.ledger()
-      yield* Marks.judge(stage, yield* stage.arrived, made, ledger)
+      yield* judged(stage, made, ledger)
       yield* stage.expect(ledger.delivered === 2 * made, `${2 * made} delivered`, () => account(ledger))
     })
   )
@@ -178,7 +186,7 @@ const closing = <B extends Backend>(subject: Subject<B>, fault: Fault): Check =>
         "that nothing arrives after the close",
         () => `${readings.length - before} values`
       )
-      yield* Marks.judge(stage, readings, 11, after)
+      yield* judged(stage, 11, after)
     })
   )
 }
@@ -204,7 +212,7 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
         yield* quiet(stage, made)
         const ledger = stage.ledger()
         yield* stage.expect(ledger.recorded === made + hitsMade, `${made + hitsMade} recorded`, () => account(ledger))
-        yield* Marks.judge(stage, yield* stage.arrived, made, ledger)
+        yield* judged(stage, made, ledger)
         yield* countedRight(stage, hitsMade, ledger)
       })
   )

@@ -73,6 +73,18 @@ export const judge = (
     }
   })
 
+/** Nothing but whole marks and the counter: no piece of one, and no two in one. */
+export const intact = (
+  stage: Stage,
+  readings: ReadonlyArray<Reading>,
+  counter?: string
+): Effect.Effect<void, ContractViolation> => {
+  const isWhole = isMark(stage)
+  const keys = counter === undefined ? new Set<string>() : keysOf(stage.wire, counter, "value")
+  const others = readings.filter((reading) => !isWhole(reading) && !keys.has(reading.key))
+  return stage.expect(others.length === 0, "only records that were recorded, uncut", () => others)
+}
+
 /** The sum of a counter, by what arrived under its name. */
 export const countedIn = (stage: Stage, counter: string, readings: ReadonlyArray<Reading>): number => {
   const keys = keysOf(stage.wire, counter, "value")
