@@ -20,7 +20,7 @@ export interface Options extends DeliveryOptions {
   readonly host: string
   /** Default 2003; 2004 for pickles. */
   readonly port?: number | undefined
-  /** How records are written. Pickles are what carbon's relays speak, and cost it less to read. Default `"plaintext"`. */
+  /** How records are written. Pickles are what carbon's relays speak; they end in January 2038. Default `"plaintext"`. */
   readonly protocol?: "plaintext" | "pickle" | undefined
   /** carbon has no TLS of its own: for a proxy before it. Default `false`. */
   readonly tls?: boolean | TlsOptions | undefined
