@@ -1,0 +1,222 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Queue, type Scope } from "effect"
+import type { TransportFailure } from "../../src/transport/failure.js"
+import type { Message, Received } from "../../src/transport/messages.js"
+import { forward, publisher, subscriber, zeroMq, type ZeroMqMissing } from "../../src/transport/zeroMq.js"
+import { freePort } from "../servers/harness.js"
+
+const host = "127.0.0.1"
+const text = (frame: Uint8Array | undefined): string => new TextDecoder().decode(frame)
+
+const messageOf = (topic: string, body: string | Uint8Array): Message => ({
+  id: "1",
+  level: topic,
+  frames: [new TextEncoder().encode(`${topic}\0`), typeof body === "string" ? new TextEncoder().encode(body) : body]
+})
+
+interface Traffic {
+  messages: number
+  bytes: number
+  readonly connections: { publisher: number; subscriber: number }
+}
+
+const ports = Effect.all([Effect.promise(freePort), Effect.promise(freePort)])
+
+const broker = (
+  publishPort: number,
+  subscribePort: number,
+  more: { readonly highWaterMark?: number } = {}
+): Effect.Effect<{ readonly traffic: Traffic; readonly stop: Effect.Effect<void> }, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const traffic: Traffic = { messages: 0, bytes: 0, connections: { publisher: 0, subscriber: 0 } }
+    const running = yield* Effect.forkScoped(
+      forward({
+        host,
+        publishPort,
+        subscribePort,
+        highWaterMark: 1000,
+        maxMessageBytes: 1e6,
+        linger: 500,
+        onMessage: (bytes) => {
+          traffic.messages++
+          traffic.bytes += bytes
+        },
+        onConnection: (side, change) => {
+          traffic.connections[side] += change
+        },
+        ...more
+      })
+    )
+    return { traffic, stop: Effect.asVoid(Fiber.interrupt(running)) }
+  })
+
+const listen = (
+  port: number,
+  topics: ReadonlyArray<string>
+): Effect.Effect<
+  { readonly received: Queue.Queue<Received>; readonly fiber: Fiber.RuntimeFiber<never, TransportFailure> },
+  ZeroMqMissing,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const received = yield* Queue.unbounded<Received>()
+    const { subscribe } = yield* subscriber({ host, port, highWaterMark: 100_000, maxMessageBytes: 1e6 })
+    const fiber = yield* Effect.forkScoped(subscribe(topics, (message) => void received.unsafeOffer(message)))
+    return { received, fiber }
+  })
+
+const connect = (port: number, highWaterMark = 1000) => publisher({ host, port, highWaterMark, linger: 500 })
+
+/** The broker forwards to whoever has subscribed by then, so what is sent first may be missed: it is sent until it is not. */
+const join = (send: Effect.Effect<unknown, TransportFailure>, received: Queue.Queue<Received>) =>
+  send.pipe(
+    Effect.ignore,
+    Effect.zipRight(Effect.timeoutOption(Queue.take(received), 50)),
+    Effect.repeat({ until: (message) => message._tag === "Some" })
+  )
+
+describe("ZeroMQ", () => {
+  it.scopedLive("forwards from a publisher to those who subscribed to just this topic", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      const { traffic } = yield* broker(publishPort, subscribePort)
+      const info = yield* listen(subscribePort, ["info\0"])
+      const { publish } = yield* connect(publishPort)
+      yield* join(publish([messageOf("info", "hello")]), info.received)
+      yield* Queue.takeAll(info.received)
+      const sent = ["information", "info", "inf", "info"].map((topic, i) => messageOf(topic, String(i)))
+      assert.deepStrictEqual(yield* publish(sent), { published: 4, reason: "" })
+      const [one, two] = [yield* Queue.take(info.received), yield* Queue.take(info.received)]
+      assert.deepStrictEqual(
+        [one, two].map(({ frames }) => frames.map(text)),
+        [
+          ["info\0", "1"],
+          ["info\0", "3"]
+        ]
+      )
+      assert.isUndefined(one.acknowledge)
+      assert.isAtLeast(traffic.messages, 5)
+      assert.deepStrictEqual(traffic.connections, { publisher: 1, subscriber: 1 })
+    })
+  )
+
+  it.scopedLive("says that nobody listens, instead of throwing messages away", () =>
+    Effect.gen(function* () {
+      const [port] = yield* ports
+      const { publish, ready } = yield* connect(port)
+      const exit = yield* Effect.exit(publish([messageOf("info", "lost?")]))
+      assert(Exit.isFailure(exit))
+      assert.match(String(exit.cause), new RegExp(`nobody has subscribed at tcp://127.0.0.1:${port}`))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(ready)))
+    })
+  )
+
+  it.scopedLive("loses nothing that was taken while there is a broker, and takes no more than there is room for", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      yield* broker(publishPort, subscribePort, { highWaterMark: 100_000 })
+      const all = yield* listen(subscribePort, [""])
+      const { publish } = yield* connect(publishPort, 10)
+      yield* join(publish([messageOf("a", "first")]), all.received)
+      yield* Queue.takeAll(all.received)
+      const count = 5000
+      const body = new Uint8Array(200)
+      const result = yield* publish(Array.from({ length: count }, (_, i) => messageOf(`t${i}`, body)))
+      assert.strictEqual(result.published, count)
+      for (let i = 0; i < count; i++) {
+        const { frames } = yield* Queue.take(all.received)
+        if (text(frames[0]) === "a\0") i--
+        else assert.strictEqual(text(frames[0]), `t${i}\0`)
+      }
+    })
+  )
+
+  it.scopedLive("goes on with a broker that was started anew", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      const first = yield* broker(publishPort, subscribePort)
+      const all = yield* listen(subscribePort, [""])
+      const { publish, ready } = yield* connect(publishPort)
+      yield* join(publish([messageOf("a", "1")]), all.received)
+      yield* first.stop
+      // The publisher hears of it in a moment.
+      yield* Effect.repeat(Effect.delay(Effect.exit(ready), 10), { until: Exit.isFailure })
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(publish([messageOf("a", "2")]))))
+      yield* Queue.takeAll(all.received)
+      yield* broker(publishPort, subscribePort)
+      yield* join(publish([messageOf("a", "3")]), all.received)
+    })
+  )
+
+  it.scopedLive("sends on what was taken after the publisher has closed", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      yield* broker(publishPort, subscribePort, { highWaterMark: 100_000 })
+      const all = yield* listen(subscribePort, ["b"])
+      const warm = yield* connect(publishPort)
+      yield* join(warm.publish([messageOf("b", "first")]), all.received)
+      yield* Queue.takeAll(all.received)
+      yield* Effect.scoped(
+        Effect.flatMap(connect(publishPort), ({ publish }) =>
+          publish(Array.from({ length: 500 }, () => messageOf("burst", "x")))
+        )
+      )
+      for (let i = 0; i < 500; i++) yield* Queue.take(all.received)
+    })
+  )
+
+  it.scopedLive("lets a subscriber that reads nothing hurt nobody", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      yield* broker(publishPort, subscribePort, { highWaterMark: 100_000 })
+      const zmq = yield* zeroMq()
+      const dead = new zmq.Subscriber({ receiveHighWaterMark: 1, linger: 0 })
+      yield* Effect.addFinalizer(() => Effect.sync(() => dead.close()))
+      dead.connect(`tcp://${host}:${subscribePort}`)
+      dead.subscribe("")
+      const live = yield* listen(subscribePort, [""])
+      const { publish } = yield* connect(publishPort)
+      yield* join(publish([messageOf("a", "first")]), live.received)
+      yield* Queue.takeAll(live.received)
+      const body = new Uint8Array(1000)
+      const result = yield* publish(Array.from({ length: 5000 }, () => messageOf("a", body)))
+      assert.strictEqual(result.published, 5000)
+      let count = 0
+      while (count < 5000) if ((yield* Queue.take(live.received)).frames[1]?.length === 1000) count++
+    })
+  )
+
+  it.scopedLive("gives a subscriber what had arrived when it ends, and then ends", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      yield* broker(publishPort, subscribePort)
+      const { fiber, received } = yield* listen(subscribePort, [""])
+      const { publish } = yield* connect(publishPort)
+      yield* join(publish([messageOf("a", "first")]), received)
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
+    })
+  )
+
+  it.scopedLive("says which address is taken, or none", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      const started = yield* Deferred.make<void>()
+      yield* broker(publishPort, subscribePort)
+      const other = yield* connect(publishPort)
+      yield* Effect.repeat(Effect.exit(other.ready), { until: Exit.isSuccess })
+      yield* Deferred.succeed(started, undefined)
+      const quiet = { highWaterMark: 1, maxMessageBytes: 1, linger: 0, onMessage: () => {}, onConnection: () => {} }
+      const taken = yield* Effect.flip(forward({ ...quiet, host, publishPort, subscribePort }))
+      assert.strictEqual(taken.message.includes("EADDRINUSE") || taken.reason.includes("EADDRINUSE"), true)
+      const none = yield* Effect.flip(forward({ ...quiet, host: "192.0.2.1", publishPort, subscribePort }))
+      assert.match(none.reason, /tcp:\/\/192\.0\.2\.1:\d+ is no address of this machine/)
+    })
+  )
+
+  it.effect("says what to install where the package is missing", () =>
+    Effect.map(Effect.flip(zeroMq("no-such-package-as-this")), ({ message }) =>
+      assert.strictEqual(message, 'the optional package "zeromq" is not installed: npm install zeromq')
+    )
+  )
+})
