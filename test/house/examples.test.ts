@@ -20,11 +20,11 @@ const ofSource = (path: string, text: string): Array<Example> =>
     code: (match[1] ?? "").replace(/^ *\* ?/gm, "").replace(/^```.*$/gm, "")
   }))
 
+/** Without the blocks that are files of examples/: those are compiled where they are, beside what they import. */
 const ofMarkdown = (path: string, text: string): Array<Example> =>
-  [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map((match) => ({
-    title: `${path}:${lineAt(text, match.index)}`,
-    code: match[1] ?? ""
-  }))
+  [...text.matchAll(/(<!-- example: \S+ -->\n\n)?^```ts\n([^]*?)^```$/gm)].flatMap((match) =>
+    match[1] === undefined ? [{ title: `${path}:${lineAt(text, match.index)}`, code: match[2] ?? "" }] : []
+  )
 
 const examples: Array<Example> = []
 for (const path of (await readdir(join(root, "src"), { recursive: true })).filter((name) => name.endsWith(".ts"))) {
