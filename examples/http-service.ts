@@ -1,5 +1,6 @@
 /**
- * An HTTP service under load, and its metrics live on the terminal; with INFLUXDB_URL set also in InfluxDB. `npm run demo`.
+ * An HTTP service under load, and its metrics live on the terminal; with INFLUXDB_URL set also in InfluxDB. Requests, the runtime
+ * and what is recorded with Effect's own `Metric` are measured without a word in the handlers. `npm run demo`.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpRouter from "@effect/platform/HttpRouter"
@@ -8,27 +9,17 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Config, Data, Effect, Layer, Option, Random } from "effect"
-import { Console, InfluxDb, Metrics } from "effect-metrics"
+import { Config, Data, Effect, Layer, Metric, Option, Random } from "effect"
+import { Console, EffectMetrics, HttpServerMetrics, InfluxDb, Metrics, RuntimeMetrics } from "effect-metrics"
 import { createServer } from "node:http"
 import { accounted, durationOf, refuse, teardown } from "./support/demo.js"
 
 // --- what is measured
 
-const requests = Metrics.counter("http.requests", { description: "Requests served", tagKeys: ["route"] })
-const duration = Metrics.timer("http.duration", { tagKeys: ["route"] })
-const active = Metrics.gauge("http.active", { unit: "{requests}" })
 const reportSize = Metrics.distribution("report.size", { unit: "By" })
 
-/** Around any handler: how many, how long, how many at a time, and how they ended. */
-const measured =
-  (route: string) =>
-  <A, E, R>(handler: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    handler.pipe(
-      Metrics.trackCount(requests, { tags: { route }, outcome: true }),
-      Metrics.trackDuration(duration, { tags: { route }, outcome: true }),
-      Metrics.trackInFlight(active)
-    )
+/** Effect's own: exported as well. */
+const lookups = Metric.counter("users.lookups", { incremental: true })
 
 // --- the service
 
@@ -36,7 +27,7 @@ class WarehouseUnavailable extends Data.TaggedError("WarehouseUnavailable") {}
 
 const work = (from: number, to: number) => Effect.flatMap(Random.nextRange(from, to), (millis) => Effect.sleep(millis))
 
-const users = Effect.as(work(2, 12), ["Ada", "Grace", "Barbara"])
+const users = Effect.as(work(2, 12), ["Ada", "Grace", "Barbara"]).pipe(Metric.trackAll(lookups, 1))
 
 const report = Effect.zipRight(work(80, 400), Random.nextIntBetween(10_000, 2_000_000)).pipe(
   Metrics.trackSuccessWith(reportSize, (bytes) => bytes)
@@ -59,22 +50,21 @@ const order = Effect.gen(function* () {
 })
 
 const router = HttpRouter.empty.pipe(
-  HttpRouter.get("/users", Effect.flatMap(users, HttpServerResponse.json).pipe(measured("/users"))),
+  HttpRouter.get("/users/:id", Effect.flatMap(users, HttpServerResponse.json)),
   HttpRouter.get(
     "/report",
-    Effect.flatMap(report, (bytes) => HttpServerResponse.json({ bytes })).pipe(measured("/report"))
+    Effect.flatMap(report, (bytes) => HttpServerResponse.json({ bytes }))
   ),
   HttpRouter.get(
     "/order",
     Effect.flatMap(order, HttpServerResponse.json).pipe(
-      measured("/order"),
       Effect.catchTag("WarehouseUnavailable", () => HttpServerResponse.empty({ status: 503 }))
     )
   ),
-  HttpRouter.get("/health", HttpServerResponse.text("ok").pipe(measured("/health")))
+  HttpRouter.get("/health", HttpServerResponse.text("ok"))
 )
 
-const ServerLive = HttpServer.serve(router).pipe(
+const ServerLive = HttpServer.serve(router, HttpServerMetrics.middleware()).pipe(
   HttpServer.withLogAddress,
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 }))
 )
@@ -89,7 +79,8 @@ const load = Effect.gen(function* () {
   // A visitor who is told to leave waits for the answer first, so that no request is cut off in the middle.
   const visit = Effect.gen(function* () {
     const luck = yield* Random.next
-    const route = luck < 0.5 ? "/users" : luck < 0.85 ? "/order" : luck < 0.9 ? "/report" : "/health"
+    const route =
+      luck < 0.5 ? `/users/${Math.floor(luck * 1000)}` : luck < 0.85 ? "/order" : luck < 0.9 ? "/report" : "/health"
     const response = yield* client.get(url + route)
     yield* response.text
   }).pipe(Effect.ignore, Effect.uninterruptible)
@@ -104,7 +95,9 @@ const MetricsLive = Layer.unwrapEffect(
     const url = yield* Config.option(Config.nonEmptyString("INFLUXDB_URL"))
     const database = yield* Config.withDefault(Config.nonEmptyString("INFLUXDB_DATABASE"), "effect_metrics_demo")
     const influx = { url: Option.getOrElse(url, () => ""), database, createDatabase: true, enabled: Option.isSome(url) }
-    return Layer.mergeAll(Console.layer(), InfluxDb.layerFetch(influx))
+    const sinks = Layer.mergeAll(Console.layer(), InfluxDb.layerFetch(influx))
+    const runtime = RuntimeMetrics.layer({ groups: ["eventLoop", "gc", "memory", "cpu"] })
+    return Layer.mergeAll(sinks, EffectMetrics.layer(), runtime)
   })
 )
 

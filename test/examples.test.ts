@@ -112,7 +112,7 @@ const withInflux = async (
 const signalUnderLoad = (name: NodeJS.Signals) => {
   let isSent = false
   return (stdout: string, signal: (name: NodeJS.Signals) => void): void => {
-    if (isSent || stdout.split("http.active value=").length < 3) return
+    if (isSent || stdout.split("http.server.in_flight{method=GET} value=").length < 3) return
     isSent = true
     signal(name)
   }
@@ -151,18 +151,24 @@ describe.concurrent("the examples of the sinks", () => {
   })
 })
 
+const requests = (route: string): string => `http.server.requests{method=GET,outcome=success,route=${route},status=200}`
+
 describe.concurrent("the demo", () => {
   it("ends by itself, with 0 when all was delivered", async () => {
     const { code, stderr, stdout } = await run("http-service.ts", { arguments: ["--duration", "2s"] })
     assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
     assert.match(stdout, /Listening on http:\/\/127\.0\.0\.1:\d+/)
     assertAllDelivered(accountOf(stdout, "console"))
-    const orders = totalOf(stdout, "http.requests{outcome=success,route=/order}")
+    const orders = totalOf(stdout, requests("/order"))
     assert.isAbove(orders, 0)
     assert.strictEqual(totalOf(stdout, "warehouse.reserve.calls{outcome=success}"), orders)
+    // Recorded with Effect's own Metric, and by its runtime.
+    assert.strictEqual(totalOf(stdout, "users.lookups"), totalOf(stdout, requests("/users/:id")))
+    assert.isAbove(totalOf(stdout, "effect_fiber_started"), orders)
+    assert.match(last(stdout, "runtime.memory.rss ") ?? "", /value=\d/)
     assert.match(stdout, /^order\.placed\{shop=eu\} amount=[\d.]+ items=\d currency=EUR /m)
     // Every request has ended before the metrics did.
-    assert.strictEqual(last(stdout, "http.active "), "http.active value=0")
+    assert.strictEqual(last(stdout, "http.server.in_flight"), "http.server.in_flight{method=GET} value=0")
   })
 
   it("ships the same numbers to InfluxDB, in a database that it creates", () =>
@@ -178,9 +184,15 @@ describe.concurrent("the demo", () => {
       assert.deepStrictEqual(influx, console)
       const orders = written.filter((line) => line.startsWith("order.placed,"))
       assert.strictEqual(orders.length, totalOf(stdout, "warehouse.reserve.calls{outcome=success}"))
-      const users = written.filter((line) => /^http\.requests,.*outcome=success,route=\/users /.test(line))
-      const counted = users.reduce((sum, line) => sum + Number(/ value=([\d.]+)/.exec(line)?.[1]), 0)
-      assert.strictEqual(counted, totalOf(stdout, "http.requests{outcome=success,route=/users}"))
+      const sum = (pattern: RegExp) =>
+        written
+          .filter((line) => pattern.test(line))
+          .reduce((sum, line) => sum + Number(/ value=([\d.]+)/.exec(line)?.[1]), 0)
+      const users = totalOf(stdout, requests("/users/:id"))
+      assert.strictEqual(sum(/^http\.server\.requests,.*,outcome=success,route=\/users\/:id,status=200 /), users)
+      assert.strictEqual(sum(/^users\.lookups,/), users)
+      assert.strictEqual(sum(/^effect_fiber_started,/), totalOf(stdout, "effect_fiber_started"))
+      assert.isTrue(written.some((line) => line.startsWith("runtime.event_loop.delay,")))
     }))
 
   it("ends with 1 and says what is missing when a sink could not deliver", async () => {
