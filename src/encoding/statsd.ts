@@ -97,7 +97,8 @@ const plainDecimal = (rate: number): string => {
 /** Seconds as milliseconds, to the nanosecond, without the noise of a binary fraction. */
 const writeMillis = (bytes: Uint8Array, at: number, seconds: number): number => {
   const nanos = Math.round(seconds * 1e9)
-  if (nanos > Number.MAX_SAFE_INTEGER || (nanos < 1000 && seconds !== 0)) {
+  const isTiny = nanos < 1000 && Math.abs(seconds * 1e9 - nanos) > 1e-6
+  if (isTiny || nanos > Number.MAX_SAFE_INTEGER) {
     return Bytes.writeNumber(bytes, at, seconds * 1000)
   }
   const whole = Math.floor(nanos / 1e6)
