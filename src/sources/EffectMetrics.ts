@@ -5,7 +5,7 @@
  *
  * | Effect | here |
  * |---|---|
- * | counter | a counter's increase; one that is not incremental may go down |
+ * | counter | a counter's increase; one that is not incremental may go down, or be a gauge (`asGauge`) |
  * | gauge | a gauge, when it has changed |
  * | frequency | a counter for each word, tagged `key` |
  * | histogram | a distribution with the same boundaries: buckets, count and sum are exact, quantiles and extremes are not |

@@ -257,6 +257,31 @@ describe("a counter of Effect's", () => {
     })
   )
 
+  it.effect("that is not incremental can be a gauge, as that of active fibers is", () =>
+    Effect.gen(function* () {
+      for (const [asGauge, expected] of [
+        [undefined, { "effect_fiber_active{}": 2, "pool{}": -1, "steps{}": -1 }],
+        [
+          ({ name }: EffectMetrics.MetricInfo) => name !== "steps",
+          { "effect_fiber_active{}": 2, "pool{}": 4, "steps{}": -1 }
+        ]
+      ] as const) {
+        const world = make({ asGauge })
+        const keys = ["effect_fiber_active", "pool", "steps"].map((name) => MetricKey.counter(name))
+        world.update(MetricKey.counter("up", { incremental: true }), 1)
+        for (const key of keys) world.update(key, key.name === "effect_fiber_active" ? 3 : 5)
+        yield* run(
+          world,
+          Effect.gen(function* () {
+            assert.deepInclude((yield* world.flush).values, { "up{}": 1 })
+            for (const key of keys) world.update(key, -1)
+            assert.deepStrictEqual((yield* world.flush).values, expected)
+          })
+        )
+      }
+    })
+  )
+
   it.effect("that NaN has poisoned is refused once, and the others go on", () =>
     Effect.gen(function* () {
       const world = make()

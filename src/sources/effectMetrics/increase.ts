@@ -114,8 +114,12 @@ const place = (
     const value = Math.min(low + part * (high - low), high)
     put(value > above ? value : justAbove(above), times)
   }
-  return { values, counts, count, sum: Number.isFinite(sum) ? sum : placed }
+  return { values, counts, count, sum: Number.isFinite(sum) ? sum : nearest(placed) }
 }
+
+/** Estimates that are beyond the doubles, too. */
+const nearest = (sum: number): number =>
+  Number.isNaN(sum) ? 0 : Math.min(Math.max(sum, -Number.MAX_VALUE), Number.MAX_VALUE)
 
 /** Where the values of the bucket `(above, upper]` can be, in finite numbers. */
 const rangeOf = (
@@ -130,5 +134,4 @@ const rangeOf = (
 }
 
 /** By more than rounding takes away. */
-const justAbove = (bound: number): number =>
-  bound === 0 ? Number.MIN_VALUE : bound + Math.abs(bound) * 4 * Number.EPSILON
+const justAbove = (bound: number): number => bound + Math.max(Math.abs(bound) * 4 * Number.EPSILON, Number.MIN_VALUE)

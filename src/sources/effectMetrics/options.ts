@@ -16,6 +16,11 @@ export interface Options {
    * metric is refused as `threw`. Default: all, as they are.
    */
   readonly view?: ((metric: MetricInfo) => Option.Option<Renamed>) | undefined
+  /**
+   * Whether a counter that is not incremental is recorded as a gauge of its total, as where it counts what is there now.
+   * Default: `effect_fiber_active` alone.
+   */
+  readonly asGauge?: ((metric: MetricInfo) => boolean) | undefined
   /** Goes before every name. Default: nothing. */
   readonly prefix?: string | undefined
   /** The level of all that is recorded. Default: none. */
@@ -44,6 +49,7 @@ export interface Options {
 export const check = (options: Options): Effect.Effect<Rules, InvalidOption> =>
   Effect.suspend(() => {
     const {
+      asGauge = ({ name }: MetricInfo) => name === "effect_fiber_active",
       baseline = "zero",
       frequencyTag = "key",
       level,
@@ -54,6 +60,7 @@ export const check = (options: Options): Effect.Effect<Rules, InvalidOption> =>
     } = options
     const problem =
       expect("view", view, "a function", typeof view === "function") ??
+      expect("asGauge", asGauge, "a function", typeof asGauge === "function") ??
       expect("prefix", prefix, "a string", typeof prefix === "string") ??
       expect("level", level, "a level", level === undefined || (typeof level === "string" && level !== "")) ??
       expect("baseline", baseline, "zero or now", baseline === "zero" || baseline === "now") ??
@@ -63,6 +70,7 @@ export const check = (options: Options): Effect.Effect<Rules, InvalidOption> =>
     if (problem !== undefined) return Effect.fail(problem)
     return Effect.succeed({
       view: (metric: MetricInfo) => Option.getOrNull(view(metric)),
+      asGauge,
       prefix,
       level,
       timers,

@@ -29,6 +29,8 @@ export interface Rules {
   readonly view: (
     metric: MetricInfo
   ) => { readonly name: string; readonly tags: Readonly<Record<string, string>> } | null
+  /** Whether a counter that goes up and down is the level of something. */
+  readonly asGauge: (metric: MetricInfo) => boolean
   readonly prefix: string
   readonly level: string | undefined
   readonly timers: "seconds" | "as-is"
@@ -42,6 +44,7 @@ export interface Reader {
 }
 
 interface Named {
+  readonly asGauge: boolean
   readonly name: string
   readonly tags: ReadonlyArray<Tag>
   readonly declaration: Declaration
@@ -66,6 +69,8 @@ const kindOf = (keyType: unknown): MetricInfo["kind"] | undefined =>
             ? "summary"
             : undefined
 
+const isIncremental = (keyType: unknown): boolean => MetricKeyType.isCounterKey(keyType) && keyType.incremental
+
 /** Makes the readers of one source. */
 export class Readers {
   /** To be logged. */
@@ -88,7 +93,7 @@ export class Readers {
     if (named === undefined) return undefined
     switch (kind) {
       case "counter":
-        return this.counter(key, named, read)
+        return named.asGauge ? this.gauge(key, named, read) : this.counter(key, named, read)
       case "gauge":
         return this.gauge(key, named, read)
       case "frequency":
@@ -106,7 +111,7 @@ export class Readers {
     tags: ReadonlyArray<Tag>,
     given: ReadonlyArray<Tag>
   ): Named | undefined {
-    const { level, prefix, view } = this.rules
+    const { asGauge, level, prefix, view } = this.rules
     const declaration: Declaration = {
       description: Option.getOrUndefined(key.description),
       unit: given.find(([key]) => key === "unit")?.[1] ?? tags.find(([key]) => key === "time_unit")?.[1],
@@ -117,12 +122,14 @@ export class Readers {
       return undefined
     }
     try {
-      const viewed = view({ name: key.name, tags: Tags.toRecord(tags), kind })
+      const info: MetricInfo = { name: key.name, tags: Tags.toRecord(tags), kind }
+      const viewed = view(info)
       if (viewed === null) return undefined
       const retagged = Tags.fromRecord(viewed.tags)
       if (retagged === undefined) return refuse("invalid_tags")
       if (typeof viewed.name !== "string" || viewed.name === "") return refuse("invalid_name")
-      return { name: prefix + viewed.name, tags: retagged, declaration }
+      const isLevel = kind === "counter" && !isIncremental(key.keyType) && asGauge(info)
+      return { asGauge: isLevel, name: prefix + viewed.name, tags: retagged, declaration }
     } catch {
       return refuse("threw")
     }
@@ -172,7 +179,7 @@ export class Readers {
   }
 
   private counter(key: MetricKey.MetricKey.Untyped, named: Named, state: EffectMetric["read"]): Reader | undefined {
-    const counter = this.counterEntry(key, named, MetricKeyType.isCounterKey(key.keyType) && key.keyType.incremental)
+    const counter = this.counterEntry(key, named, isIncremental(key.keyType))
     if (counter === undefined) return undefined
     return {
       read: (skip) => {
@@ -188,7 +195,9 @@ export class Readers {
     return {
       read: (skip) => {
         const now = state()
-        if (now !== undefined && MetricState.isGaugeState(now)) gauge.set(Number(now.value), skip)
+        if (now === undefined) return
+        if (MetricState.isGaugeState(now)) gauge.set(Number(now.value), skip)
+        else if (MetricState.isCounterState(now)) gauge.set(Number(now.count), skip)
       }
     }
   }
