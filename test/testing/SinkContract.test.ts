@@ -296,6 +296,16 @@ const broken: ReadonlyArray<Case> = [
     { secrets: [secret] }
   ],
   [
+    "tells its secret when it refuses an option",
+    {
+      layer: Layer.mapError(
+        () => new Sink.InvalidOption({ option: "batchSize", value: secret, expected: "a whole number" })
+      )
+    },
+    ["passes the options of delivery on"],
+    { secrets: [secret] }
+  ],
+  [
     "has a ledger that is off",
     { layer: (layer) => Layer.tap(layer, spoil) },
     ["delivers what counters count", "accounts for every recording while the backend fails in one way after the other"]
@@ -321,7 +331,7 @@ const spoil = (context: Context.Context<Metrics.Metrics>) =>
 
 describe("SinkContract", () => {
   describe.concurrent("passes a sink that keeps it: it", () => {
-    for (const { name, run } of SinkContract.checks(subject({}, { secrets: [secret] }))) it.live(name, () => run)
+    for (const { name, run } of SinkContract.checks(subject({}, { secrets: [secret, ""] }))) it.live(name, () => run)
   })
 
   describe.concurrent("catches a sink that", () => {

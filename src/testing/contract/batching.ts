@@ -6,8 +6,8 @@ import { dropped } from "../../Ledger.js"
 import * as Metrics from "../../Metrics.js"
 import * as Marks from "./marks.js"
 import { keysOf } from "./readings.js"
-import { account, calm, type Check, check } from "./stage.js"
-import type { Backend, Subject } from "./subject.js"
+import { account, calm, check } from "./stage.js"
+import type { Backend, Check, Subject } from "./subject.js"
 
 const most = 10
 const mostBytes = 4096

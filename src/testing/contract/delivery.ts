@@ -7,8 +7,8 @@ import * as Metrics from "../../Metrics.js"
 import * as Sink from "../../Sink.js"
 import * as Marks from "./marks.js"
 import { isClose, keysOf, numberOf, type Reading, show, spellingOf, sum } from "./readings.js"
-import { account, calm, type Check, check, type Stage } from "./stage.js"
-import type { Backend, ContractViolation, Subject } from "./subject.js"
+import { account, calm, check, type Stage } from "./stage.js"
+import type { Backend, Check, ContractViolation, Subject } from "./subject.js"
 
 const tags = { side: "left" }
 
@@ -164,6 +164,7 @@ export const delivery = <B extends Backend>(subject: Subject<B>): ReadonlyArray<
         onSuccess: () => false,
         onFailure: (cause) => cause._tag === "Fail" && isInvalid(cause.error) && cause.error.option === "batchSize"
       })
+      if (Exit.isFailure(exit)) yield* stage.overhear(exit.cause)
       yield* stage.expect(isRefused, "an InvalidOption for a batchSize of 0", () =>
         Exit.isSuccess(exit) ? "a layer that is built" : String(exit.cause)
       )

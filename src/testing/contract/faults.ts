@@ -6,8 +6,8 @@ import { buffered, type Ledger } from "../../Ledger.js"
 import * as Metrics from "../../Metrics.js"
 import * as Marks from "./marks.js"
 import { show } from "./readings.js"
-import { account, type Check, check, pressed, type Stage } from "./stage.js"
-import type { Backend, ContractViolation, Fault, Subject } from "./subject.js"
+import { account, check, pressed, type Stage } from "./stage.js"
+import type { Backend, Check, ContractViolation, Fault, Subject } from "./subject.js"
 
 type Trouble = Exclude<Fault, "none">
 

@@ -7,8 +7,8 @@ import { Int, UInt } from "../../recording/measurement.js"
 import * as Metrics from "../../Metrics.js"
 import * as Marks from "./marks.js"
 import { isClose, keysOf, type Reading, show, spellingOf } from "./readings.js"
-import { account, calm, type Check, check, type Stage } from "./stage.js"
-import type { Backend, ContractViolation, Place, Subject } from "./subject.js"
+import { account, calm, check, type Stage } from "./stage.js"
+import type { Backend, Check, ContractViolation, Place, Subject } from "./subject.js"
 import { times, values, words } from "./words.js"
 
 /** A recording that tries something, and what may arrive of it. */
@@ -191,7 +191,7 @@ export const hostile = <B extends Backend>(subject: Subject<B>): ReadonlyArray<C
         })
       )
     ),
-    check(subject, "carries no tags, and more than some wires can", calm, (stage) =>
+    check(subject, "makes one record or none of any number of tags", calm, (stage) =>
       play(
         stage,
         [0, 1, 7, 8, 9, 30].map((count, i) => {

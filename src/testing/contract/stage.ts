@@ -23,13 +23,15 @@ import { buffered, dropped, imbalance, type Ledger } from "../../Ledger.js"
 import * as Metrics from "../../Metrics.js"
 import type * as Sink from "../../Sink.js"
 import { type Reading, readingsOf, show } from "./readings.js"
-import { type Backend, ContractViolation, type Fault, type Subject, type Wire, type Write } from "./subject.js"
-
-/** One thing that a sink promises, and an effect that fails where it does not keep it. */
-export interface Check {
-  readonly name: string
-  readonly run: Effect.Effect<void, ContractViolation>
-}
+import {
+  type Backend,
+  type Check,
+  ContractViolation,
+  type Fault,
+  type Subject,
+  type Wire,
+  type Write
+} from "./subject.js"
 
 export interface Stage {
   readonly wire: Wire
@@ -49,6 +51,8 @@ export interface Stage {
   readonly close: (within: Duration.DurationInput) => Effect.Effect<void, ContractViolation>
   readonly violation: (expected: string, seen: unknown) => ContractViolation
   readonly expect: (condition: boolean, expected: string, seen: () => unknown) => Effect.Effect<void, ContractViolation>
+  /** Has what the sink failed with searched for secrets. */
+  readonly overhear: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /** Waits until the readings are as they should be, a violation if that does not come. Gives the last ones. */
   readonly awaitArrival: (
     expected: string,
@@ -138,7 +142,7 @@ const disguises = (secret: string): ReadonlyArray<string> => {
 }
 
 const findSecret = (texts: ReadonlyArray<string>, secrets: ReadonlyArray<string>): string | undefined => {
-  const forbidden = secrets.flatMap(disguises)
+  const forbidden = secrets.filter((secret) => secret !== "").flatMap(disguises)
   return texts.find((text) => forbidden.some((secret) => text.includes(secret)))
 }
 
@@ -201,6 +205,8 @@ const build = <B extends Backend>(
     const fault: Stage["fault"] = (fault) =>
       backend.fault?.(fault) ??
       Effect.fail(violation("a backend that plays faults, or a subject with `faults: []`", "a backend without `fault`"))
+    const overhear: Stage["overhear"] = (cause) =>
+      Effect.sync(() => void logged.push(Cause.pretty(cause), Inspectable.toStringUnknown(cause)))
     if (startsIn !== undefined) yield* fault(startsIn)
 
     const scope = yield* Scope.make()
@@ -216,10 +222,10 @@ const build = <B extends Backend>(
     yield* Effect.addFinalizer(() => Effect.ignore(close(2000)))
     const built = yield* Layer.buildWithScope(Layer.fresh(subject.layer(backend, delivery)), scope).pipe(
       Effect.sandbox,
-      Effect.mapError((cause) => {
-        logged.push(Cause.pretty(cause), Inspectable.toStringUnknown(cause))
-        return violation("a layer that can be built, whatever the backend does", Cause.pretty(cause))
-      }),
+      Effect.tapError(overhear),
+      Effect.mapError((cause) =>
+        violation("a layer that can be built, whatever the backend does", Cause.pretty(cause))
+      ),
       Effect.disconnect,
       Effect.timeoutFail({
         duration: patience,
@@ -268,6 +274,7 @@ const build = <B extends Backend>(
       close,
       violation,
       expect,
+      overhear,
       awaitArrival,
       settle: Effect.asVoid(
         awaitArrival(

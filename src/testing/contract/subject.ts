@@ -145,3 +145,16 @@ export class ContractViolation extends Schema.TaggedError<ContractViolation>(
     return `${this.sink} ${this.check}\n  expected: ${this.expected}\n  seen: ${this.seen}`
   }
 }
+
+/**
+ * One thing that a sink must keep.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Check {
+  /** What the sink does, as a sentence without its subject: "delivers what counters count". */
+  readonly name: string
+  /** Plays on the live clock, whatever the test's, and needs no scope. It ends by itself, within 30 s at the very worst. */
+  readonly run: Effect.Effect<void, ContractViolation>
+}
