@@ -80,7 +80,7 @@ class ItemOutput extends Output {
 
   number(value: number): void {
     if (value >= -maxNumber && value <= maxNumber) this.at = Bytes.writeNumber(this.bytes, this.at, value)
-    else this.fault = value - value === 0 ? tooGreat : notFinite
+    else this.fault ??= value - value === 0 ? tooGreat : notFinite
   }
 
   field(value: FieldValue): void {

@@ -18,19 +18,25 @@ export const rejectedBy = (answer: string, members: Members | undefined, { bytes
   const sent = itemsOf(bytes)
   const owners = items.flatMap((count, index) => Array.from({ length: count }, () => index))
   const reasons = new Map<number, string>()
-  let found = 0
-  for (const entry of entries) {
-    if (!isObject(entry)) continue
-    const reason = readable(complaints({ errors: entry }).join("; "))
-    for (const at of placesOf(entry, sent)) {
-      const owner = owners[at]
-      if (owner === undefined || found >= (count ?? Infinity)) continue
-      found++
-      if (!reasons.has(owner)) reasons.set(owner, reason)
-    }
+  const found = new Set<number>()
+  const places = entries
+    .filter(isObject)
+    .slice(0, owners.length)
+    .map((entry) => ({ entry, at: placesOf(entry, sent) }))
+  const refuse = (at: number | undefined, entry: Members): void => {
+    const owner = at === undefined ? undefined : owners[at]
+    if (at === undefined || owner === undefined || found.size >= (count ?? Infinity)) return
+    found.add(at)
+    if (!reasons.has(owner)) reasons.set(owner, readable(complaints({ errors: entry }).join("; ")))
   }
+  // Each complaint is about one measurement at least, before any is about more.
+  for (const { at, entry } of places) {
+    const free = at.find((place) => !found.has(place))
+    refuse(free, entry)
+  }
+  for (const { at, entry } of places) for (const place of at) if (!found.has(place)) refuse(place, entry)
   // The account is right in number even where nobody says which they were.
-  let missing = (count ?? Math.max(found, said.length)) - found
+  let missing = (count ?? Math.max(found.size, said.length)) - found.size
   for (let at = owners.length - 1; at >= 0 && missing > 0; at--) {
     const owner = owners[at]!
     if (reasons.has(owner)) continue
@@ -65,17 +71,25 @@ const placesOf = ({ param, value }: Members, sent: ReadonlyArray<Members>): Read
   const named = textOf(param) ?? ""
   const numbered = /^(?:measurements|gauges)[.[](\d{1,6})\b/.exec(named)
   if (numbered !== null) return [Number(numbered[1])]
-  const text = textOf(value)?.toLowerCase()
+  const text = textOf(value)
   if (text === undefined) return []
-  const places: Array<number> = []
-  for (let at = 0; at < sent.length; at++) if (wordsOf(sent[at]!, named).includes(text)) places.push(at)
-  return places
+  const exact = placesWith(text, named, sent, (word) => word)
+  // The service does not tell upper from lower case, so it may have another spelling.
+  return exact.length > 0 ? exact : placesWith(text.toLowerCase(), named, sent, (word) => word.toLowerCase())
 }
 
-/** What stands in an item under a name, in lower case, which the service does not tell from upper case. */
+const placesWith = (
+  text: string,
+  named: string,
+  sent: ReadonlyArray<Members>,
+  spell: (word: string) => string
+): ReadonlyArray<number> =>
+  sent.flatMap((item, at) => (wordsOf(item, named).some((word) => spell(word) === text) ? [at] : []))
+
+/** What stands in an item under a name. */
 const wordsOf = (item: Members, named: string): ReadonlyArray<string> => {
   const { tags, ...own } = item
   const ofTags = isObject(tags) ? Object.entries(tags).flat() : []
   const values = named in own ? [own[named]] : /tag/i.test(named) ? ofTags : [...Object.values(own), ...ofTags]
-  return values.map((one) => (textOf(one) ?? "").toLowerCase())
+  return values.map((one) => textOf(one) ?? "")
 }
