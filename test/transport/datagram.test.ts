@@ -1,0 +1,259 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { createSocket } from "node:dgram"
+import { once } from "node:events"
+import { rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import * as Datagram from "../../src/transport/datagram.js"
+import { folder, udp } from "../sinks/statsd/harness.js"
+
+const probe = new Uint8Array([10])
+const unpaced = { burstBytes: Infinity, pauseMillis: 1 }
+
+const toUdp = (port: number, pacing = unpaced, host = "127.0.0.1") =>
+  Datagram.make({ address: { host, port }, pacing, probe })
+
+/** Datagrams of these texts. */
+const packed = (texts: ReadonlyArray<string>): readonly [Uint8Array, ReadonlyArray<number>] => {
+  const bounds: Array<number> = []
+  let at = 0
+  for (const text of texts) bounds.push(at, (at += Buffer.byteLength(text)))
+  return [Buffer.from(texts.join("")), bounds]
+}
+
+const send = ({ send }: Datagram.Datagrams, ...texts: ReadonlyArray<string>) => send(...packed(texts))
+
+/** A port at which nobody listens. */
+const free: Effect.Effect<number> = Effect.async((resume) => {
+  const socket = createSocket("udp4")
+  socket.bind(0, "127.0.0.1", () => {
+    const { port } = socket.address()
+    socket.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+describe("datagrams over UDP", () => {
+  it.scopedLive("arrive each by itself, in their order", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const datagrams = yield* toUdp(receiver.port)
+      const { fates, reason } = yield* send(datagrams, "a", "bc", "def")
+      assert.deepStrictEqual([fates, reason], [["sent", "sent", "sent"], undefined])
+      yield* receiver.until(3)
+      assert.deepStrictEqual(receiver.packets, ["a", "bc", "def"])
+    })
+  )
+
+  it.scopedLive("arrive although the scope ends at once", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const texts = Array.from({ length: 50 }, (_, i) => `p${i}`)
+      yield* Effect.scoped(Effect.flatMap(toUdp(receiver.port), (datagrams) => send(datagrams, ...texts)))
+      yield* receiver.until(50)
+    })
+  )
+
+  it.scopedLive("are not sent where nobody listens, and are once somebody does", () =>
+    Effect.gen(function* () {
+      const port = yield* free
+      const datagrams = yield* toUdp(port)
+      for (let i = 0; i < 3; i++) {
+        const failure = yield* Effect.flip(send(datagrams, "lost"))
+        assert.strictEqual(failure.reason, `nobody listens (ECONNREFUSED) at 127.0.0.1:${port}`)
+        assert.isFalse(failure.ambiguous)
+      }
+      const receiver = yield* udp(port)
+      yield* send(datagrams, "kept")
+      yield* receiver.until(1)
+      assert.deepStrictEqual(receiver.packets, ["kept"])
+    })
+  )
+
+  it.scopedLive("find a receiver that was started again, and lose no more than one sending", () =>
+    Effect.gen(function* () {
+      const first = yield* udp()
+      const datagrams = yield* toUdp(first.port)
+      yield* send(datagrams, "a")
+      yield* first.until(1)
+      yield* first.close
+      // The kernel takes it, and is told afterwards that nobody was there.
+      yield* send(datagrams, "lost")
+      yield* Effect.sleep("20 millis")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(send(datagrams, "kept"))))
+      const second = yield* udp(first.port)
+      yield* send(datagrams, "kept")
+      yield* second.until(1)
+      assert.deepStrictEqual(second.packets, ["kept"])
+    })
+  )
+
+  it.scopedLive("say that a host is not known", () =>
+    Effect.gen(function* () {
+      const datagrams = yield* toUdp(8125, unpaced, "no-such-host.invalid")
+      const failure = yield* Effect.flip(send(datagrams, "a"))
+      assert.match(failure.reason, /no-such-host\.invalid:8125/)
+      assert.isFalse(failure.ambiguous)
+    })
+  )
+
+  it.scopedLive("go to the address of a name at which somebody listens", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const datagrams = yield* toUdp(receiver.port, unpaced, "localhost")
+      yield* send(datagrams, "a")
+      yield* receiver.until(1)
+    })
+  )
+
+  it.scopedLive("are rejected one by one where they are too large for any socket", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const datagrams = yield* toUdp(receiver.port)
+      const { fates } = yield* send(datagrams, "a", "x".repeat(70_000), "b")
+      assert.deepStrictEqual(fates, ["sent", "rejected", "sent"])
+      yield* receiver.until(2)
+    })
+  )
+
+  it.scopedLive("go in bursts, with a pause after each", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const datagrams = yield* toUdp(receiver.port, { burstBytes: 100, pauseMillis: 20 })
+      yield* datagrams.open
+      const before = performance.now()
+      yield* send(datagrams, ...Array.from({ length: 10 }, () => "x".repeat(50)))
+      // Five bursts have four pauses between them, and timers may fire a little early.
+      assert.isAtLeast(performance.now() - before, 4 * 19)
+      yield* receiver.until(10)
+    })
+  )
+
+  it.scopedLive("stop where they are interrupted, and go on with the next sending", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const datagrams = yield* toUdp(receiver.port, { burstBytes: 1, pauseMillis: 1000 })
+      const fiber = yield* Effect.fork(send(datagrams, "a", "b", "c"))
+      yield* receiver.until(1)
+      yield* Fiber.interrupt(fiber)
+      const paced = yield* Effect.fork(send(datagrams, "d"))
+      yield* receiver.until(2)
+      yield* Fiber.join(paced)
+      assert.deepStrictEqual(receiver.packets, ["a", "d"])
+    })
+  )
+})
+
+const isBuilt = (() => {
+  try {
+    createRequire(import.meta.url)("unix-dgram")
+    return true
+  } catch {
+    return false
+  }
+})()
+
+const python = `
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("ready", flush=True)
+if len(sys.argv) > 2: sys.stdin.readline()
+while True:
+    d = s.recv(65536)
+    if d.strip(): print(d.decode().replace("\\n", "~"), flush=True)
+`
+
+interface Python {
+  readonly until: (datagrams: number) => Effect.Effect<ReadonlyArray<string>>
+  /** Lets one go on that was told to wait. */
+  readonly go: Effect.Effect<void>
+  readonly kill: Effect.Effect<void>
+}
+
+/** A receiver in another process, as Node has none. */
+const receiver = (path: string, waits?: "waits"): Effect.Effect<Python, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const child = spawn("/usr/bin/python3", ["-c", python, path, ...(waits === undefined ? [] : [waits])])
+      let out = ""
+      child.stdout.on("data", (text) => (out += String(text)))
+      const lines = () => out.split("\n").slice(1, -1)
+      const look = async (isThere: () => boolean) => {
+        while (!isThere()) await once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) })
+      }
+      await look(() => out.includes("ready"))
+      return {
+        until: (count: number) => Effect.promise(() => look(() => lines().length >= count).then(lines)),
+        go: Effect.sync(() => void child.stdin.write("go\n")),
+        kill: Effect.promise(async () => {
+          if (child.exitCode !== null || child.signalCode !== null) return
+          child.kill("SIGKILL")
+          await once(child, "exit")
+        })
+      }
+    }),
+    ({ kill }) => kill
+  )
+
+const toUnix = (path: string) => Datagram.make({ address: { path }, pacing: unpaced, probe })
+
+describe.skipIf(!isBuilt)(`datagrams over a Unix socket${isBuilt ? "" : " (unix-dgram was not built here)"}`, () => {
+  it.scopedLive("arrive each by itself", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const { until } = yield* receiver(path)
+      const datagrams = yield* toUnix(path)
+      const { fates } = yield* send(datagrams, "a", "b\nc")
+      assert.deepStrictEqual(fates, ["sent", "sent"])
+      assert.deepStrictEqual(yield* until(2), ["a", "b~c"])
+    })
+  )
+
+  it.scopedLive("wait for a receiver that is slow, and for one that is not there yet", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const datagrams = yield* toUnix(path)
+      const failure = yield* Effect.flip(send(datagrams, "a"))
+      assert.match(failure.reason, /^there is no socket \(ENOENT\)/)
+      const { go, until } = yield* receiver(path, "waits")
+      const texts = Array.from({ length: 2000 }, (_, i) => `${i}${"x".repeat(500)}`)
+      const fiber = yield* Effect.fork(send(datagrams, ...texts))
+      yield* Effect.sleep("50 millis")
+      yield* go
+      const { fates } = yield* Fiber.join(fiber)
+      assert.isTrue(fates.every((fate) => fate === "sent"))
+      assert.sameMembers([...(yield* until(2000))], texts)
+    })
+  )
+
+  it.scopedLive("give up after a while what nobody reads, and say what was not sent", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      yield* receiver(path, "waits")
+      const datagrams = yield* toUnix(path)
+      const texts = Array.from({ length: 2000 }, (_, i) => `${i}${"x".repeat(500)}`)
+      const { fates, reason } = yield* send(datagrams, ...texts)
+      assert.include(fates, "sent")
+      assert.include(fates, "unsent")
+      assert.match(reason!, /ENOBUFS/)
+    })
+  )
+
+  it.scopedLive("find a socket that was removed and made again", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const first = yield* receiver(path)
+      const datagrams = yield* toUnix(path)
+      yield* send(datagrams, "a")
+      yield* first.until(1)
+      yield* first.kill
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(send(datagrams, "kept"))))
+      rmSync(path)
+      const second = yield* receiver(path)
+      yield* send(datagrams, "kept")
+      assert.deepStrictEqual(yield* second.until(1), ["kept"])
+    })
+  )
+})
