@@ -6,6 +6,7 @@ import { graphitePickle, graphitePlaintext } from "./graphite.mjs"
 import { histogram } from "./histogram.mjs"
 import { http } from "./http.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
+import { libratoJson } from "./librato.mjs"
 import { points } from "./points.mjs"
 import { series } from "./series.mjs"
 import { stalled } from "./stalled.mjs"
@@ -27,6 +28,7 @@ export const rows = [
   graphitePlaintext,
   graphitePickle,
   statsdLines,
+  libratoJson,
   http,
   statsd,
   series,
