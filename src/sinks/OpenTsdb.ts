@@ -56,15 +56,19 @@ const sinkOf = <Payload>(
   encode: NonNullable<Sink.Sink<Payload>["encode"]>,
   write: (payload: Payload) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
 ): Sink.Sink<Payload> => {
-  const repeated = Repeats.make(resolution, duplicates === "last" ? "last" : "first")
+  const repeats = Repeats.make(resolution, duplicates === "last" ? "last" : "first")
   const totals = counters === "total" ? Totals.make() : undefined
   return {
-    encode: (measurements, maxBytes) =>
-      Repeats.leaveOut(encode, totals?.add(measurements) ?? measurements, maxBytes, repeated(measurements)),
+    encode: (measurements, maxBytes) => {
+      const added = totals === undefined ? measurements : totals.add(measurements)
+      return Repeats.leaveOut(encode, added, maxBytes, repeats.find(measurements))
+    },
     write: ({ measurements, payload }) =>
-      totals === undefined
-        ? write(payload)
-        : Effect.tap(write(payload), (result) => Effect.sync(() => totals.settle(measurements, result)))
+      Effect.map(write(payload), (result) => {
+        repeats.settle(measurements, result)
+        totals?.settle(measurements, result)
+        return result
+      })
   }
 }
 

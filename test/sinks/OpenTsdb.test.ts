@@ -1,6 +1,6 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Either, Redacted, Ref } from "effect"
+import { Duration, Effect, Either, Redacted, Ref, TestClock } from "effect"
 import { createServer, type AddressInfo } from "node:net"
 import * as Measurement from "../../src/Measurement.js"
 import * as Metrics from "../../src/Metrics.js"
@@ -483,6 +483,69 @@ describe("OpenTsdb over HTTP", () => {
       const layer = OpenTsdb.layerHttpChecked({ url })
       const result = yield* Effect.either(one.pipe(Effect.provide(layer), Effect.provide(FetchHttpClient.layer)))
       assert.strictEqual(Either.isLeft(result) && result.left._tag, "Unavailable")
+    })
+  )
+})
+
+describe("points of one time", () => {
+  it.scopedLive("that were sent are not sent again with other values, write by write", () =>
+    Effect.gen(function* () {
+      for (const over of [run, runHttp]) {
+        const program = Effect.forEach([1, 2, 3], (value) => Effect.zipRight(at("p", value, start), Metrics.flush))
+        const { ledger, tsd } = yield* over(program, { duplicates: "last" })
+        assert.deepStrictEqual(
+          tsd.stored.map(({ value }) => value),
+          [1n]
+        )
+        assert.deepStrictEqual([ledger.delivered, ledger.dropped], [1, { same_timestamp: 2 }])
+      }
+    })
+  )
+
+  it.scopedLive("are counted where the server took none of them, and one of another write takes their place", () =>
+    Effect.gen(function* () {
+      const { ledger, tsd } = yield* runHttp(
+        ({ behaviour }) =>
+          Effect.gen(function* () {
+            behaviour.unknown = new Set(["p"])
+            yield* Effect.zipRight(at("p", 1, start), Metrics.flush)
+            behaviour.unknown = new Set()
+            yield* at("p", 2, start)
+          }),
+        { duplicates: "last" }
+      )
+      assert.deepStrictEqual(
+        tsd.stored.map(({ value }) => value),
+        [2n]
+      )
+      assert.deepStrictEqual([ledger.delivered, ledger.dropped], [1, { rejected: 1 }])
+    })
+  )
+
+  it.effect("by the clock are moved to the next free second, or leave the last", () =>
+    Effect.gen(function* () {
+      for (const [duplicates, stored, delivered] of [
+        ["spread", [0n, 1n], 2],
+        ["last", [9n], 1]
+      ] as const) {
+        const ten = Effect.forEach([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], (value) => Metrics.emit("p", { value }))
+        yield* TestClock.setTime(start)
+        const { ledger, tsd } = yield* Effect.scoped(run(ten, { duplicates }))
+        assert.deepStrictEqual<unknown>(
+          tsd.stored.map(({ value }) => value),
+          stored
+        )
+        assert.deepStrictEqual([ledger.delivered, ledger.dropped], [delivered, { same_timestamp: 10 - delivered }])
+      }
+    })
+  )
+
+  it.scopedLive("of a counter never are: windows keep apart by themselves, whatever becomes of points", () =>
+    Effect.gen(function* () {
+      const { ledger, tsd } = yield* run(Effect.repeatN(Effect.zipRight(one, Metrics.flush), 1), { duplicates: "last" })
+      const times = tsd.stored.map(({ timestamp }) => timestamp)
+      assert.deepStrictEqual([new Set(times).size, times.length], [2, 2])
+      assert.strictEqual(ledger.delivered, 2)
     })
   )
 })

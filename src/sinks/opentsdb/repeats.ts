@@ -4,7 +4,7 @@
  * Windows of a series never share one; the lane sees to that. Points may, where callers give them times of their own.
  */
 import type { Resolution } from "../../encoding/openTsdbPoints.js"
-import type { Encoded, Measurement } from "../../Sink.js"
+import type { Encoded, Measurement, WriteResult } from "../../Sink.js"
 
 type Point = Measurement & { readonly _tag: "point" }
 
@@ -13,76 +13,134 @@ const remembered = 64
 /** So many series' are, at most. */
 const maxSeries = 65_536
 
+/** Distinct numbers; those that come in order cost least. */
+class Units {
+  private lowest = Infinity
+  private highest = -Infinity
+  private all: Array<number> = []
+  private set: Set<number> | undefined = undefined
+
+  clear(): void {
+    this.lowest = Infinity
+    this.highest = -Infinity
+    this.all = []
+    this.set = undefined
+  }
+
+  has(unit: number): boolean {
+    if (unit > this.highest || unit < this.lowest) return false
+    this.set ??= new Set(this.all)
+    return this.set.has(unit)
+  }
+
+  add(unit: number): void {
+    this.set?.add(unit)
+    this.all.push(unit)
+    if (unit > this.highest) this.highest = unit
+    if (unit < this.lowest) this.lowest = unit
+  }
+}
+
 /** The times of one series on the wire. */
-interface Sent {
-  highest: number
-  /** The last ones, in no order. */
-  readonly units: Array<number>
-  next: number
+class Times {
+  private highest = -Infinity
+  /** The last ones that were sent, in no order. */
+  private readonly sent: Array<number> = []
+  private next = 0
+  /** Those in the batch that is looked at. */
+  private readonly now = new Units()
+  private batch = 0
+
+  /** Whether it is in the batch already, or was sent. */
+  has(unit: number, batch: number): boolean {
+    if (this.batch !== batch) {
+      this.batch = batch
+      this.now.clear()
+    }
+    return this.now.has(unit) || (unit <= this.highest && this.sent.includes(unit))
+  }
+
+  /** To the batch. */
+  add(unit: number): void {
+    this.now.add(unit)
+  }
+
+  remember(unit: number): void {
+    this.sent[this.next] = unit
+    this.next = (this.next + 1) % remembered
+    if (unit > this.highest) this.highest = unit
+  }
 }
 
 /** The series on the wire to which the fields of a point go. */
 interface Lines {
   readonly names: ReadonlyArray<string>
-  readonly sent: ReadonlyArray<Sent>
+  readonly times: ReadonlyArray<Times>
 }
 
-const has = ({ highest, units }: Sent, unit: number): boolean => unit <= highest && units.includes(unit)
-
-const add = (sent: Sent, unit: number): void => {
-  sent.units[sent.next] = unit
-  sent.next = (sent.next + 1) % remembered
-  if (unit > sent.highest) sent.highest = unit
+export interface Repeats {
+  /** Of points that repeat a time in the batch or one that was sent: their indices, ascending. */
+  readonly find: (measurements: ReadonlyArray<Measurement>) => ReadonlyArray<number>
+  /** What has become of a batch that was written. */
+  readonly settle: (measurements: ReadonlyArray<Measurement>, result: WriteResult) => void
 }
 
-/** Finds the points that repeat a time. `keep` says which of those in one batch stays. */
-export const make = (resolution: Resolution, keep: "first" | "last") => {
-  const byKey = new Map<string, Sent>()
+/** `keep` says which of those in one batch stays. */
+export const make = (resolution: Resolution, keep: "first" | "last"): Repeats => {
+  const byKey = new Map<string, Times>()
   const bySeries = new WeakMap<Point["series"], Lines>()
-  /** Those that were let through once may be written again. */
-  const passed = new WeakSet<Point>()
+  let batch = 0
 
-  const sentOf = (key: string): Sent => {
-    let sent = byKey.get(key)
-    if (sent === undefined) {
+  const timesOf = (key: string): Times => {
+    let times = byKey.get(key)
+    if (times === undefined) {
       if (byKey.size >= maxSeries) byKey.clear()
-      sent = { highest: -Infinity, units: [], next: 0 }
-      byKey.set(key, sent)
+      byKey.set(key, (times = new Times()))
     }
-    return sent
+    return times
   }
 
-  const linesOf = ({ fieldNames, series }: Point): Lines => {
+  const linesOf = ({ fieldNames, series }: Point): ReadonlyArray<Times> => {
     let lines = bySeries.get(series)
     if (lines === undefined || !sameNames(lines.names, fieldNames)) {
       const tags = JSON.stringify(series.tags)
-      const sent = fieldNames.map((name) => sentOf(`${series.name}${name === "value" ? "" : `.${name}`} ${tags}`))
-      lines = { names: fieldNames, sent }
-      bySeries.set(series, lines)
+      const times = fieldNames.map((name) => timesOf(`${series.name}${name === "value" ? "" : `.${name}`} ${tags}`))
+      bySeries.set(series, (lines = { names: fieldNames, times }))
     }
-    return lines
+    return lines.times
   }
 
-  const passes = (point: Point): boolean => {
-    if (passed.has(point)) return true
-    const unit = resolution === "s" ? Math.floor(point.millis / 1000) : point.millis
-    const { sent } = linesOf(point)
-    for (const one of sent) if (has(one, unit)) return false
-    for (const one of sent) add(one, unit)
-    passed.add(point)
-    return true
+  const unitOf = ({ millis }: Point): number => (resolution === "s" ? Math.floor(millis / 1000) : millis)
+
+  const repeats = (point: Point): boolean => {
+    const unit = unitOf(point)
+    const lines = linesOf(point)
+    for (const times of lines) if (times.has(unit, batch)) return true
+    for (const times of lines) times.add(unit)
+    return false
   }
 
-  /** Their indices, ascending. */
-  return (measurements: ReadonlyArray<Measurement>): ReadonlyArray<number> => {
-    const repeated: Array<number> = []
-    const look = (index: number): void => {
-      const measurement = measurements[index]!
-      if (measurement._tag === "point" && !passes(measurement)) repeated.push(index)
+  return {
+    find: (measurements) => {
+      const repeated: Array<number> = []
+      batch++
+      const last = measurements.length - 1
+      for (let i = 0; i <= last; i++) {
+        const index = keep === "first" ? i : last - i
+        const measurement = measurements[index]!
+        if (measurement._tag === "point" && repeats(measurement)) repeated.push(index)
+      }
+      return keep === "first" ? repeated : repeated.reverse()
+    },
+    settle: (measurements, { keep = [], rejected = [] }) => {
+      const not = new Set([...keep, ...rejected.map(({ index }) => index)])
+      for (let i = 0; i < measurements.length; i++) {
+        const measurement = measurements[i]!
+        if (measurement._tag !== "point" || not.has(i)) continue
+        const unit = unitOf(measurement)
+        for (const times of linesOf(measurement)) times.remember(unit)
+      }
     }
-    if (keep === "first") for (let i = 0; i < measurements.length; i++) look(i)
-    else for (let i = measurements.length - 1; i >= 0; i--) look(i)
-    return keep === "first" ? repeated : repeated.reverse()
   }
 }
 

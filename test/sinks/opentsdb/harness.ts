@@ -2,7 +2,7 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert } from "@effect/vitest"
 import type { Scope } from "effect"
-import { Effect, Layer, Logger } from "effect"
+import { Clock, Effect, Layer, Logger } from "effect"
 import * as Ledger from "../../../src/Ledger.js"
 import * as Metrics from "../../../src/Metrics.js"
 import * as OpenTsdb from "../../../src/sinks/OpenTsdb.js"
@@ -67,9 +67,11 @@ export const runHttp = runWith<OpenTsdb.HttpOptions>(({ url }, options) =>
   OpenTsdb.layerHttp({ ...quick, url, ...options }).pipe(Layer.provide(FetchHttpClient.layer))
 )
 
-/** For what happens on the other side of a socket. */
+/** For what happens on the other side of a socket, which knows no test clock. */
 export const until = (isSo: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() => (isSo() ? Effect.void : Effect.delay(until(isSo), "5 millis")))
+  Effect.suspend(() => (isSo() ? Effect.void : Effect.delay(until(isSo), "5 millis"))).pipe(
+    Effect.withClock(Clock.make())
+  )
 
 /** Without their times. */
 export const bare = ({ lines }: Tsd): ReadonlyArray<string> => lines.map((line) => line.replace(/^(put \S+) \d+/, "$1"))

@@ -20,67 +20,75 @@ const gauge: Measurement = { ...{ _tag: "gauge", series: a, weight: 1, millis: 1
 
 describe("points that repeat a time", () => {
   it("are those of the same series and unit", () => {
-    const repeated = Repeats.make("s", "first")
-    assert.deepStrictEqual(
-      repeated([at(1000), at(1999), at(2000), at(1000, b), gauge, at(1000, seriesOf("a"))]),
-      [1, 5]
-    )
+    const { find } = Repeats.make("s", "first")
+    const batch = [at(1000), at(1999), at(2000), at(1000, b), gauge, at(1000, seriesOf("a"))]
+    assert.deepStrictEqual(find(batch), [1, 5])
   })
 
   it("are all but the first or all but the last of a batch", () => {
     const batch = [at(1), at(2), at(1), at(1), at(2)]
-    assert.deepStrictEqual(Repeats.make("ms", "first")(batch), [2, 3, 4])
-    assert.deepStrictEqual(Repeats.make("ms", "last")(batch), [0, 1, 2])
+    assert.deepStrictEqual(Repeats.make("ms", "first").find(batch), [2, 3, 4])
+    assert.deepStrictEqual(Repeats.make("ms", "last").find(batch), [0, 1, 2])
   })
 
-  it("are those of times that were let through before", () => {
+  it("are those of times that were sent before", () => {
     for (const keep of ["first", "last"] as const) {
-      const repeated = Repeats.make("ms", keep)
-      assert.deepStrictEqual(repeated([at(1), at(3)]), [])
-      assert.deepStrictEqual(repeated([at(1), at(2), at(3), at(4)]), [0, 2])
+      const { find, settle } = Repeats.make("ms", keep)
+      const batch = [at(1), at(3)]
+      assert.deepStrictEqual(find(batch), [])
+      settle(batch, {})
+      assert.deepStrictEqual(find([at(1), at(2), at(3), at(4)]), [0, 2])
     }
+  })
+
+  it("are not those of which nothing was stored", () => {
+    const { find, settle } = Repeats.make("ms", "first")
+    settle([at(1), at(2), at(3)], { rejected: [{ index: 0, reason: "bad" }], keep: [2] })
+    assert.deepStrictEqual(find([at(1), at(2), at(3)]), [1])
   })
 
   it("are not those that are written again", () => {
     for (const keep of ["first", "last"] as const) {
-      const repeated = Repeats.make("ms", keep)
+      const { find } = Repeats.make("ms", keep)
       const batch = [at(1), at(2), at(3)]
-      for (let i = 0; i < 3; i++) assert.deepStrictEqual(repeated(batch), [])
+      for (let i = 0; i < 3; i++) assert.deepStrictEqual(find(batch), [])
     }
   })
 
   it("are told apart by fields, as each is a series of its own to the server", () => {
-    const repeated = Repeats.make("ms", "first")
-    const batch = [at(1, a, ["x", "y"]), at(1, a, ["z"]), at(1, a, ["value"]), at(1, a, ["y", "w"]), at(1, a, ["w"])]
-    assert.deepStrictEqual(repeated(batch), [3])
+    const { find } = Repeats.make("ms", "first")
+    const fields = [["x", "y"], ["z"], ["value"], ["w", "y"], ["w"]]
+    assert.deepStrictEqual(find(fields.map((names) => at(1, a, names))), [3])
   })
 
   it("are forgotten after 64 others of the series", () => {
-    const repeated = Repeats.make("ms", "first")
-    const times = Array.from({ length: 65 }, (_, i) => at(i))
-    assert.deepStrictEqual(repeated(times), [])
-    assert.deepStrictEqual(repeated([at(1), at(0)]), [0])
+    const { find, settle } = Repeats.make("ms", "first")
+    settle(
+      Array.from({ length: 65 }, (_, i) => at(i)),
+      {}
+    )
+    assert.deepStrictEqual(find([at(1), at(0)]), [0])
   })
 
-  it("never leave two of one time within a batch, nor more out than that needs", () => {
+  it("never leave two of one time, nor more out than that needs", () => {
     const batches = fc.array(fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.boolean()), { maxLength: 9 }))
     fc.assert(
       fc.property(batches, fc.constantFrom("first" as const, "last" as const), (batches, keep) => {
-        const repeated = Repeats.make("ms", keep)
+        const { find, settle } = Repeats.make("ms", keep)
         const seen = new Set<string>()
         const all = new Set<string>()
         for (const batch of batches) {
           const points = batch.map(([millis, isA]) => at(millis, isA ? a : b))
-          const out = new Set(repeated(points))
-          points.forEach(({ millis, series }, index) => {
-            const key = `${series.name} ${millis}`
-            all.add(key)
-            if (out.has(index)) return
-            assert.isFalse(seen.has(key))
-            seen.add(key)
-          })
+          const out = new Set(find(points))
+          for (const { millis, series } of points) all.add(`${series.name} ${millis}`)
+          const sent = points.filter((_, index) => !out.has(index))
+          for (const { millis, series } of sent) {
+            assert.isFalse(seen.has(`${series.name} ${millis}`))
+            seen.add(`${series.name} ${millis}`)
+          }
+          settle(sent, {})
         }
-        assert.strictEqual(seen.size, all.size)
+        assert.deepStrictEqual(seen, all)
       })
     )
   })
