@@ -3,13 +3,21 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Stream } from "effect"
 import { HttpServerMetrics } from "effect-metrics"
 import { TestMetrics } from "effect-metrics/testing"
-import { counted, inFlight, lines, serving } from "./server.js"
+import { counted, eventually, inFlight, lines, serving } from "./server.js"
 
 const text = HttpServerResponse.text("hello")
+
+/** Done when the server has seen that the client is gone. */
+const clientIsGone = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+  Effect.async<void>((resume) => {
+    NodeHttpServerRequest.toServerResponse(request).on("close", () => resume(Effect.void))
+  })
+)
 const bytes = (length: number) => new Uint8Array(length)
 
 /** What requests come to, one by one. */
@@ -158,8 +166,9 @@ for (const [place, serve] of Object.entries(places)) {
       "a client that goes away is an interrupt: in the handler, in a stream, where none may interrupt",
       () =>
         Effect.gen(function* () {
-          const [reached, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-          const [streaming, held] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const reached = yield* Deferred.make<void>()
+          const streaming = yield* Deferred.make<void>()
+          const held = yield* Deferred.make<void>()
           const endless = Stream.make(bytes(7)).pipe(
             Stream.concat(Stream.fromEffect(Effect.zipRight(Deferred.succeed(streaming, undefined), Effect.never)))
           )
@@ -168,7 +177,7 @@ for (const [place, serve] of Object.entries(places)) {
             HttpRouter.get("/stream", HttpServerResponse.stream(endless)),
             HttpRouter.get(
               "/held",
-              Deferred.succeed(held, undefined).pipe(Effect.zipRight(Deferred.await(gate)), Effect.zipRight(text)),
+              Deferred.succeed(held, undefined).pipe(Effect.zipRight(clientIsGone), Effect.zipRight(text)),
               { uninterruptible: true }
             )
           )
@@ -183,11 +192,8 @@ for (const [place, serve] of Object.entries(places)) {
           yield* counted(2)
           const three = yield* begin("/held")
           yield* Deferred.await(held)
-          three.destroy()
-          // The server sees it, and the handler goes on.
-          yield* Effect.sleep("50 millis")
           assert.strictEqual(yield* TestMetrics.gaugeValue("http.server.in_flight"), 1)
-          yield* Deferred.succeed(gate, undefined)
+          three.destroy()
           yield* counted(3)
           assert.deepStrictEqual(yield* told, {
             requests: ["GET /never 499 interrupt", "GET /stream 200 interrupt", "GET /held 499 interrupt"],
@@ -217,32 +223,32 @@ for (const [place, serve] of Object.entries(places)) {
 
     it.scopedLive("many at once, ending in every way, come out even", () =>
       Effect.gen(function* () {
+        const entered = new Set<string>()
+        const enter = Effect.map(HttpRouter.params, ({ n }) => void entered.add(n!))
+        const chunks = Stream.tick("1 millis").pipe(Stream.map(() => bytes(4)))
         const app = HttpRouter.empty.pipe(
           HttpRouter.get("/ok/:n", Effect.delay(text, "1 millis")),
           HttpRouter.get("/fails/:n", Effect.delay(Effect.fail("no"), "1 millis")),
-          HttpRouter.get("/slow/:n", Effect.delay(text, "1 seconds")),
-          HttpRouter.get("/held/:n", Effect.delay(text, "30 millis"), { uninterruptible: true }),
-          HttpRouter.get(
-            "/stream/:n",
-            HttpServerResponse.stream(
-              Stream.tick("1 millis").pipe(
-                Stream.take(3),
-                Stream.map(() => bytes(4))
-              )
-            )
-          ),
+          HttpRouter.get("/never/:n", Effect.zipRight(enter, Effect.never)),
+          HttpRouter.get("/held/:n", enter.pipe(Effect.zipRight(clientIsGone), Effect.zipRight(text)), {
+            uninterruptible: true
+          }),
+          HttpRouter.get("/stream/:n", HttpServerResponse.stream(Stream.take(chunks, 3))),
           HttpRouter.get(
             "/endless/:n",
-            HttpServerResponse.stream(Stream.tick("1 millis").pipe(Stream.map(() => bytes(4))))
+            Effect.map(HttpRouter.params, ({ n }) =>
+              HttpServerResponse.stream(Stream.tap(chunks, () => Effect.sync(() => entered.add(n!))))
+            )
           )
         )
         const { ask, begin } = yield* serving(serve(app))
-        const leaving = (path: string) => Effect.scoped(Effect.zipRight(begin(path), Effect.sleep("10 millis")))
+        const leaving = (path: string, n: number) =>
+          Effect.scoped(Effect.zipRight(begin(path), eventually(Effect.sync(() => entered.has(String(n))))))
         yield* Effect.all(
           Array.from({ length: 60 }, (_, n) => {
-            const kind = ["ok", "fails", "slow", "held", "stream", "endless", "nowhere"][n % 7]!
+            const kind = ["ok", "fails", "never", "held", "stream", "endless", "nowhere"][n % 7]!
             const path = `/${kind}/${n}`
-            return ["slow", "held", "endless"].includes(kind) ? leaving(path) : Effect.asVoid(ask(path))
+            return ["never", "held", "endless"].includes(kind) ? leaving(path, n) : Effect.asVoid(ask(path))
           }),
           { concurrency: 20 }
         )
@@ -254,8 +260,8 @@ for (const [place, serve] of Object.entries(places)) {
           "GET /endless/:n 200 interrupt",
           "GET /fails/:n 500 failure",
           "GET /held/:n 499 interrupt",
+          "GET /never/:n 499 interrupt",
           "GET /ok/:n 200 success",
-          "GET /slow/:n 499 interrupt",
           "GET /stream/:n 200 success",
           "GET unmatched 404 failure"
         ])
