@@ -179,7 +179,7 @@ const show = (value: unknown): string =>
 // In Base64 it could be anything, but no token has blanks or line breaks: they come from files.
 const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
 
-const tokenExpected = "of visible ASCII characters only"
+const tokenExpected = "of visible ASCII characters only, and not empty"
 
 /** Librato knows by the account's address and the token, AppOptics by the token in the place of the address. */
 const authorizationOf = (email: string | undefined, token: Secret): Target["authorization"] =>
