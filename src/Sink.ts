@@ -42,6 +42,8 @@ export interface LayerOptions<Payload, E, R> extends DeliveryOptions {
   readonly make: Effect.Effect<Sink<Payload>, E, R>
   /** The backend keeps one value per series and timestamp of this precision, so timestamps are kept apart. Default: it does not. */
   readonly overwrites?: Precision | undefined
+  /** The backend tells levels apart, so each level of an instrument is a series of its own. Default: they are one. */
+  readonly byLevel?: boolean | undefined
 }
 
 /**
@@ -71,6 +73,7 @@ export const layer = <Payload, E, R>(
     sink: options.name,
     make: options.make,
     overwrites: options.overwrites,
+    byLevel: options.byLevel,
     defaults: { batchSize: 1000, ambiguous: "retry" },
     delivery: options
   })
@@ -88,6 +91,8 @@ export interface Definition<Payload, E, R> {
   readonly overwrites?: Precision | undefined
   /** Whether the lane keeps the times of points apart where the backend overwrites, or leaves that to the sink. Default `"spread"`. */
   readonly pointTimes?: "spread" | "keep" | undefined
+  /** Whether each level of an instrument is a series of its own. Default `false`: they are one, of the level that was first. */
+  readonly byLevel?: boolean | undefined
   /** The kinds whose points are all kept, whatever the `sampleRate`: the wire cannot say that others are missing. */
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   /** What holds where the user sets nothing. */
@@ -147,6 +152,7 @@ const toParts = <Payload, E, R>(
   const common = {
     overwrites: definition.overwrites,
     pointTimes: definition.pointTimes,
+    byLevel: definition.byLevel,
     unsampled: definition.unsampled,
     defaults: {
       ...definition.defaults,

@@ -25,6 +25,7 @@ export interface Parts<P, E, R> {
   readonly partition?: Partition | undefined
   readonly overwrites?: Precision | undefined
   readonly pointTimes?: "spread" | "keep" | undefined
+  readonly byLevel?: boolean | undefined
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   readonly defaults: SinkDefaults
   readonly delivery: DeliveryOptions
@@ -119,6 +120,7 @@ const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.E
       unsampled: new Set(parts.unsampled),
       overwrites,
       keepPointTimes: parts.pointTimes === "keep",
+      byLevel: parts.byLevel === true,
       nanos:
         overwrites === "ns" ? Math.floor(random() * 1e6) : overwrites === "us" ? Math.floor(random() * 1e3) * 1e3 : 0
     }

@@ -37,6 +37,8 @@ export interface LaneConfig {
   readonly overwrites: Precision | null
   /** Where it does: points are not kept apart by their times, but have those of the clock or the caller. Default `false`. */
   readonly keepPointTimes?: boolean | undefined
+  /** Each level of an instrument is a series of its own; else they are one, of the level that was first. Default `false`. */
+  readonly byLevel?: boolean | undefined
   /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
   readonly nanos: number
 }

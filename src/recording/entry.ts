@@ -264,13 +264,15 @@ export class PointEntry {
     fieldValues: ReadonlyArray<FieldValue>,
     bytes: number,
     millis: number,
-    nanos: number | undefined
+    nanos: number | undefined,
+    times = 1,
+    keptAt = 1
   ): void {
     if (this.epoch !== this.hub.root.epoch) this.resolve()
     for (let i = 0; i < this.targets.length; i++) {
       const { lane, series } = this.targets[i]!
       if (typeof series === "string") lane.refuse(series, this.instrument.name)
-      else lane.point(series, fieldNames, fieldValues, bytes, millis, nanos)
+      else lane.point(series, fieldNames, fieldValues, bytes, millis, nanos, times, keptAt)
     }
   }
 

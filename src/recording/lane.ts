@@ -51,7 +51,7 @@ export class Lane implements Target, Series.Owner {
   closed = false
 
   private readonly cells = new Map<string, Series.Cell>()
-  /** The kind that each name has in this lane, with its overflow cell once there is one. */
+  /** The kind that each name has in this lane (by level, where levels are apart), with its overflow cell once there is one. */
   private readonly names = new Map<string, { readonly kind: Kind; overflow: Series.Cell | null; series: number }>()
   private readonly pointSeriesByKey = new Map<string, Series.LaneSeries>()
   private overflowing = 0
@@ -110,15 +110,16 @@ export class Lane implements Target, Series.Owner {
     tags: ReadonlyArray<Tag>
   ): Series.Cell {
     const kind = kindOf(instrument)
-    const known = this.names.get(name)
+    const nameKey = this.nameKeyOf(instrument.level, name)
+    const known = this.names.get(nameKey)
     if (known !== undefined && known.kind !== kind) return this.refusing(instrument, "type_conflict", name)
-    const key = Tags.identity(name, tags)
+    const key = this.keyOf(instrument.level, name, tags)
     const kept = this.cells.get(key)
     if (kept !== undefined) return kept
     if (this.cells.size < this.config.maxSeries) {
       const cell = this.make(instrument, key, name, tags, this.modeOf(instrument), undefined)
       this.cells.set(key, cell)
-      if (known === undefined) this.names.set(name, { kind, overflow: null, series: 1 })
+      if (known === undefined) this.names.set(nameKey, { kind, overflow: null, series: 1 })
       else known.series++
       return cell
     }
@@ -137,7 +138,7 @@ export class Lane implements Target, Series.Owner {
     const merged = Tags.merge(this.config.tags, [["overflow", "true"]])
     const overflow = this.make(
       instrument,
-      Tags.identity(name, merged),
+      this.keyOf(instrument.level, name, merged),
       name,
       merged,
       this.modeOf(instrument),
@@ -145,9 +146,19 @@ export class Lane implements Target, Series.Owner {
     )
     if (overflow.kind === "gauge") overflow.overflow = true
     this.overflowing++
-    if (known === undefined) this.names.set(name, { kind, overflow, series: 0 })
+    if (known === undefined) this.names.set(nameKey, { kind, overflow, series: 0 })
     else known.overflow = overflow
     return overflow
+  }
+
+  /** What is one series to the backend. Injective, as what is without a level begins with the length of its name. */
+  private keyOf(level: string | undefined, name: string, tags: ReadonlyArray<Tag>): string {
+    const key = Tags.identity(name, tags)
+    return this.config.byLevel === true && level !== undefined ? `level ${level.length}:${level}${key}` : key
+  }
+
+  private nameKeyOf(level: string | undefined, name: string): string {
+    return this.config.byLevel === true ? this.keyOf(level, name, Tags.empty) : name
   }
 
   private modeOf(instrument: Pick<Instrument, "aggregate" | "kind">): Series.Mode {
@@ -199,7 +210,7 @@ export class Lane implements Target, Series.Owner {
   private pointSeries(instrument: Instrument, identity: Identity): Series.LaneSeries {
     const { description, level, unit, valueType } = instrument
     const { name, tags } = identity
-    const key = Tags.identity(name, tags)
+    const key = this.keyOf(level, name, tags)
     const kept = this.pointSeriesByKey.get(key)
     if (kept !== undefined && kept.level === level) return kept
     if (kept === undefined && this.pointSeriesByKey.size >= this.config.maxSeries) this.forgetPointSeries()
@@ -241,7 +252,7 @@ export class Lane implements Target, Series.Owner {
 
   /**
    * A point of its own time; `nanos` is `undefined` where the clock gave the time, and then it is free to be made unique.
-   * It may stand for so many `times` of what it says, as if all but it had been sampled away.
+   * It may be so many recordings (`times`), as if all but it had been sampled away, or as a caller has sampled (`keptAt`).
    */
   point(
     series: Series.LaneSeries,
@@ -250,7 +261,8 @@ export class Lane implements Target, Series.Owner {
     bytes: number,
     millis: number,
     nanos: number | undefined,
-    times = 1
+    times = 1,
+    keptAt = 1 / times
   ): void {
     const { account, config } = this
     if (this.closed) return this.refuse("closed", series.name)
@@ -277,7 +289,7 @@ export class Lane implements Target, Series.Owner {
       nanos: atNanos,
       fieldNames,
       fieldValues,
-      sampleRate: sampleRate / times
+      sampleRate: sampleRate * keptAt
     }
     // Series are shared, but a queue of points that each have their own holds all of them.
     this.queue.offer(point, bytes + pointOverhead + 2 * series.key.length)
@@ -292,6 +304,13 @@ export class Lane implements Target, Series.Owner {
       cell.startMillis = this.config.now()
       this.point(cell.series, valueField, [value], 8, cell.startMillis, undefined, times)
     }
+  }
+
+  /** As `direct`, of a time that is known; `keptAt` as of a point. */
+  directAt(cell: Series.Cell, value: number, { keptAt, millis, nanos, times }: Series.Elsewhere): void {
+    if (this.closed || cell.mode === "refusing") return this.direct(cell, value)
+    cell.startMillis = this.config.now()
+    this.point(cell.series, valueField, [value], 8, millis, nanos, times, keptAt)
   }
 
   refuse(reason: RefuseReason, name: string): void {
@@ -460,8 +479,9 @@ export class Lane implements Target, Series.Owner {
     cell.recorded = 0
     this.raiseFloor(cell.series.stamps)
     this.cells.delete(cell.series.key)
-    const name = this.names.get(cell.series.name)
-    if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(cell.series.name)
+    const nameKey = this.nameKeyOf(cell.series.level, cell.series.name)
+    const name = this.names.get(nameKey)
+    if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(nameKey)
   }
 
   /** Every series, for reads. */

@@ -31,11 +31,20 @@ export class LaneSeries implements Series {
  */
 export type Mode = "windowed" | "raw" | "refusing"
 
+/** What was recorded elsewhere, `times` times, and when; `keptAt` is the probability with which it was kept. */
+export interface Elsewhere {
+  readonly millis: number
+  readonly nanos: number
+  readonly times: number
+  readonly keptAt: number
+}
+
 /** What a cell needs of its lane, and the hot path of the cell's. */
 export interface Owner {
   readonly closed: boolean
   readonly touch: (cell: Cell) => Cell
   readonly direct: (cell: Cell, value: number, times?: number) => void
+  readonly directAt: (cell: Cell, value: number, elsewhere: Elsewhere) => void
   readonly refuse: (reason: RefuseReason, name: string) => void
 }
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Hub } from "../../src/recording/hub.js"
-import type { CounterEntry } from "../../src/recording/entry.js"
+import type { CounterEntry, PointEntry } from "../../src/recording/entry.js"
 import {
   balanced,
   clock,
@@ -542,5 +542,96 @@ describe("lanes that come later", () => {
     parent.attach(key, laneOf())
     assert.isTrue(new Hub(parent, "open").has(key))
     assert.isFalse(hubOf().has(key))
+  })
+})
+
+describe("levels", () => {
+  const atLevels = (hub: Hub): void => {
+    counter(hub, "a", undefined, { level: "info" }).increment()
+    counter(hub, "a", undefined, { level: "crit" }).increment()
+    counter(hub, "a").increment()
+  }
+
+  it("of an instrument are one series where the backend does not tell them apart", () => {
+    const lane = laneOf({ overwrites: "ms" })
+    atLevels(hubOf(lane))
+    const windows = sealAll(lane)
+    assert.deepStrictEqual(numbers(windows), { "a{}": 3 })
+    assert.deepStrictEqual(
+      windows.map(({ series }) => series.level),
+      ["info"]
+    )
+  })
+
+  it("are series of their own where it does, also when they were forgotten, and as points", () => {
+    const lane = laneOf({ byLevel: true, expireAfterMillis: 1000 })
+    const hub = hubOf(lane)
+    const levels = (): ReadonlyArray<readonly [string | undefined, number]> => {
+      const windows = sealAll(lane)
+      lane.delivered(windows)
+      return windows.map((window) => [window.series.level, window._tag === "count" ? window.value : NaN])
+    }
+    atLevels(hub)
+    assert.deepStrictEqual(levels(), [
+      ["info", 1],
+      ["crit", 1],
+      [undefined, 1]
+    ])
+    clock.now += 5000
+    lane.expire(clock.now)
+    atLevels(hub)
+    atLevels(hub)
+    assert.deepStrictEqual(levels(), [
+      ["info", 2],
+      ["crit", 2],
+      [undefined, 2]
+    ])
+    for (const level of ["info", "crit", "info"]) {
+      const entry = hub.entry(hub.pointInstrument("p", level), hub.region([]), undefined) as PointEntry
+      entry.emit(["v"], [1], 8, clock.now, undefined)
+    }
+    assert.deepStrictEqual(
+      lane.taken.map(({ series }) => series.level),
+      ["info", "crit", "info"]
+    )
+    assert.strictEqual(lane.taken[0]!.series, lane.taken[2]!.series)
+    assert.isTrue(balanced(ledgerOf(lane)))
+  })
+
+  it("have an overflow series each, and a kind each", () => {
+    const lane = laneOf({ byLevel: true, maxSeries: 1 })
+    const hub = hubOf(lane)
+    counter(hub, "x", { i: "0" }).increment()
+    for (const level of ["info", "crit"]) {
+      counter(hub, "a", { i: "1" }, { level }).increment()
+      counter(hub, "a", { i: "2" }, { level }).increment()
+    }
+    gauge(hub, "a", undefined, { level: "warn" }).increment()
+    const windows = sealAll(lane).slice(1)
+    assert.deepStrictEqual(
+      windows.map((window) => [window.series.level, text(window), window.weight]),
+      [
+        ["info", "a{overflow=true}", 2],
+        ["crit", "a{overflow=true}", 2],
+        ["warn", "a{overflow=true}", 1]
+      ]
+    )
+    assert.strictEqual(lane.account.refused.size, 0)
+  })
+
+  it("and names never meet, whatever they are", () => {
+    const part = fc.constantFrom("a", "level 1:a", "1:a", "level 1:a1:a", "1", "")
+    const series = fc.tuple(
+      part.filter((name) => name !== ""),
+      fc.option(part, { nil: undefined })
+    )
+    fc.assert(
+      fc.property(series, series, (one, two) => {
+        const lane = laneOf({ byLevel: true })
+        const hub = hubOf(lane)
+        for (const [name, level] of [one, two]) counter(hub, name, undefined, { level }).increment()
+        assert.lengthOf(sealAll(lane), one[0] === two[0] && one[1] === two[1] ? 1 : 2)
+      })
+    )
   })
 })

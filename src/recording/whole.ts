@@ -1,0 +1,150 @@
+/**
+ * Recording what was gathered elsewhere: whole windows, and points with their own times. Counts, sums and histograms add up to
+ * what one process would have gathered that had seen it all.
+ *
+ * Where a lane makes each recording a point, a window of a counter or gauge is one point, and a distribution's is one for each
+ * bucket of its histogram.
+ */
+import type { RefuseReason } from "../Ledger.js"
+import type { CounterEntry, DistributionEntry, GaugeEntry, PointEntry } from "./entry.js"
+import { type Histogram, representativeOf } from "./histogram.js"
+import type { Count, Distribution, Gauge, Point } from "./measurement.js"
+import { bucketOf, type Cell, type DistributionCell } from "./series.js"
+
+const refuse = ({ lane, series }: Cell, reason: RefuseReason): void =>
+  lane.refuse(lane.closed ? "closed" : reason, series.name)
+
+/** A cell that gathers, if it may. */
+const wake = <C extends Cell>(cell: C): C =>
+  // `touch` keeps the kind.
+  cell.gathering ? cell : (cell.lane.touch(cell) as C)
+
+const isRefused = (cell: Cell, value: number): boolean => {
+  const reason =
+    value - value !== 0
+      ? "not_finite"
+      : cell.series.valueType === "int" && !Number.isSafeInteger(value)
+        ? "not_integer"
+        : undefined
+  if (reason !== undefined) refuse(cell, reason)
+  return reason !== undefined
+}
+
+export const addCount = (entry: CounterEntry, { millis, nanos, value, weight }: Count): void => {
+  for (const cell of entry.current()) {
+    if (isRefused(cell, value)) continue
+    const live = wake(cell)
+    if (live.gathering) {
+      live.value += value
+      live.weight += weight
+      live.recorded += weight
+    } else live.lane.directAt(live, value, { millis, nanos, times: weight, keptAt: 1 })
+  }
+}
+
+/** The caller has seen that it is the latest. */
+export const setGauge = (entry: GaugeEntry, { millis, nanos, value, weight }: Gauge): void => {
+  for (const cell of entry.current()) {
+    if (cell.overflow) refuse(cell, "series_limit")
+    else if (!isRefused(cell, value)) {
+      const live = wake(cell)
+      if (live.mode !== "refusing") {
+        live.value = value
+        live.stepped = false
+      }
+      if (live.gathering) {
+        live.weight += weight
+        live.recorded += weight
+      } else live.lane.directAt(live, value, { millis, nanos, times: weight, keptAt: 1 })
+    }
+  }
+}
+
+export const mergeDistribution = (entry: DistributionEntry, window: Distribution): void => {
+  const { histogram, millis, nanos, weight } = window
+  for (const cell of entry.current()) {
+    const live = wake(cell)
+    if (live.gathering) {
+      live.histogram.merge(histogram)
+      mergeBuckets(live, window)
+      live.weight += weight
+      live.recorded += weight
+    } else if (live.mode !== "raw" || live.lane.closed) live.lane.direct(live, 0)
+    else {
+      eachBucket(histogram, (value, times) =>
+        live.lane.directAt(live, value, { millis, nanos, times, keptAt: 1 / times })
+      )
+    }
+  }
+}
+
+/** What one process declared with other boundaries is counted by about the values it had. */
+const mergeBuckets = ({ buckets, series }: DistributionCell, window: Distribution): void => {
+  const { boundaries } = series
+  if (buckets === undefined || boundaries === undefined) return
+  if (window.buckets !== undefined && isSame(boundaries, window.series.boundaries)) {
+    for (let i = 0; i < buckets.length; i++) buckets[i]! += window.buckets[i]!
+  } else {
+    eachBucket(window.histogram, (value, times) => {
+      buckets[bucketOf(boundaries, value)]! += times
+    })
+  }
+}
+
+const isSame = (one: ReadonlyArray<number>, two: ReadonlyArray<number> | undefined): boolean =>
+  one === two || (one.length === two?.length && one.every((bound, i) => bound === two[i]))
+
+const eachBucket = (
+  { max, min, negative, positive, scale, zeroCount }: Histogram,
+  take: (value: number, times: number) => void
+): void => {
+  const within = (value: number): number => (value < min ? min : value > max ? max : value)
+  negative.counts.forEach((times, i) => {
+    if (times > 0) take(within(-representativeOf(negative.offset + i, scale)), times)
+  })
+  if (zeroCount > 0) take(0, zeroCount)
+  positive.counts.forEach((times, i) => {
+    if (times > 0) take(within(representativeOf(positive.offset + i, scale)), times)
+  })
+}
+
+/** One value, of a time that is known, into a window, or as a point where its recordings are points. */
+export const recordAt = (
+  entry: CounterEntry | GaugeEntry | DistributionEntry,
+  value: number,
+  { millis, nanos, sampleRate, weight }: Pick<Point, "millis" | "nanos" | "sampleRate" | "weight">
+): void => {
+  for (const cell of entry.current()) {
+    if (isRefused(cell, value)) continue
+    if (cell.kind === "gauge" && cell.overflow) {
+      refuse(cell, "series_limit")
+      continue
+    }
+    const live = wake(cell)
+    if (!live.gathering) {
+      live.lane.directAt(live, value, { millis, nanos, times: weight, keptAt: sampleRate })
+      continue
+    }
+    // What was sampled away counts in a window.
+    const times = Math.max(1, Math.round(1 / sampleRate))
+    if (live.kind === "counter") live.value += value * times
+    else if (live.kind === "gauge") {
+      live.value = value
+      live.stepped = false
+    } else {
+      live.histogram.recordTimes(value, times)
+      if (live.buckets !== undefined) live.buckets[bucketOf(live.series.boundaries!, value)]! += times
+    }
+    live.weight += weight
+    live.recorded += weight
+  }
+}
+
+export const emitAt = (entry: PointEntry, point: Point): void => {
+  const { fieldNames, fieldValues, millis, nanos, sampleRate, weight } = point
+  const bytes = fieldValues.reduce<number>(
+    (bytes, value) => bytes + (typeof value === "string" ? value.length * 2 + 24 : 16),
+    0
+  )
+  entry.emit(fieldNames, fieldValues, bytes, millis, nanos, weight, sampleRate)
+}
