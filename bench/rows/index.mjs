@@ -9,6 +9,7 @@ import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
 import { points } from "./points.mjs"
 import { series } from "./series.mjs"
+import { sources } from "./sources.mjs"
 import { stalled } from "./stalled.mjs"
 import { statsd, statsdLines } from "./statsd.mjs"
 
@@ -32,5 +33,6 @@ export const rows = [
   http,
   statsd,
   series,
-  stalled
+  stalled,
+  sources
 ]
