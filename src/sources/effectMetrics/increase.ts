@@ -29,6 +29,7 @@ export class Increases {
   private sum = 0
   private min = Infinity
   private max = -Infinity
+  private uppers: ReadonlyArray<number> | undefined = undefined
 
   /** @param divisor of all values, to give them in another unit. */
   constructor(private readonly divisor: number) {}
@@ -57,8 +58,9 @@ export class Increases {
     this.sum = sum
     this.min = Math.min(this.min, min)
     this.max = Math.max(this.max, max)
+    this.uppers ??= buckets.map(([upper]) => upper / divisor)
     return place(
-      buckets.map(([upper]) => upper / divisor),
+      this.uppers,
       steps,
       came / divisor,
       { min: hasMin ? min / divisor : -Infinity, max: hasMax ? max / divisor : 0 },
@@ -99,18 +101,19 @@ const place = (
   const rest = sum - placed
   let lowest = 0
   let highest = 0
-  const ranges = steps.map((times, i) => {
-    const above = i === 0 ? -Infinity : uppers[i - 1]!
-    const range = rangeOf(above, uppers[i]!, extremes)
+  const ranges: Array<Range> = []
+  for (let i = 0; i < steps.length; i++) {
+    const times = steps[i]!
+    if (times === 0) continue
+    const range = rangeOf(i === 0 ? -Infinity : uppers[i - 1]!, uppers[i]!, extremes, times)
     lowest += range.low * times
     highest += range.high * times
-    return { times, above, ...range }
-  })
+    ranges.push(range)
+  }
   // The sum may have become none: infinite, or NaN.
   const way = highest > lowest ? (rest - lowest) / (highest - lowest) : 0
   const part = Number.isNaN(way) ? 0.5 : Math.min(Math.max(way, 0), 1)
   for (const { above, high, low, times } of ranges) {
-    if (times === 0) continue
     const value = Math.min(low + part * (high - low), high)
     put(value > above ? value : justAbove(above), times)
   }
@@ -122,15 +125,18 @@ const nearest = (sum: number): number =>
   Number.isNaN(sum) ? 0 : Math.min(Math.max(sum, -Number.MAX_VALUE), Number.MAX_VALUE)
 
 /** Where the values of the bucket `(above, upper]` can be, in finite numbers. */
-const rangeOf = (
-  above: number,
-  upper: number,
-  { max, min }: Extremes
-): { readonly low: number; readonly high: number } => {
+interface Range {
+  readonly above: number
+  readonly low: number
+  readonly high: number
+  readonly times: number
+}
+
+const rangeOf = (above: number, upper: number, { max, min }: Extremes, times: number): Range => {
   const low = Math.max(above, min)
   const high = Math.min(upper, max)
-  if (Number.isFinite(low)) return { low, high: Number.isFinite(high) ? Math.max(low, high) : low }
-  return Number.isFinite(high) ? { low: high, high } : { low: 0, high: 0 }
+  if (Number.isFinite(low)) return { above, low, high: Number.isFinite(high) ? Math.max(low, high) : low, times }
+  return Number.isFinite(high) ? { above, low: high, high, times } : { above, low: 0, high: 0, times }
 }
 
 /** By more than rounding takes away. */

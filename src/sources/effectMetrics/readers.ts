@@ -140,13 +140,17 @@ export class Readers {
     { keyType }: MetricKey.MetricKey.Untyped,
     kind: K,
     name: string,
-    declaration: Declaration
+    declaration: Declaration,
+    boundaries?: () => ReadonlyArray<number>
   ): Instrument & { readonly kind: K } {
     let known = this.instruments.get(keyType)
     if (known === undefined) this.instruments.set(keyType, (known = new Map()))
     const identity = JSON.stringify([kind, name, declaration.unit, declaration.description])
     let instrument = known.get(identity)
-    if (instrument === undefined) known.set(identity, (instrument = makeInstrument(kind, name, declaration)))
+    if (instrument === undefined) {
+      instrument = makeInstrument(kind, name, { ...declaration, boundaries: boundaries?.() })
+      known.set(identity, instrument)
+    }
     // Kept under its kind.
     return instrument as Instrument & { readonly kind: K }
   }
@@ -230,8 +234,9 @@ export class Readers {
   ): Reader | undefined {
     const divisor = inSeconds ? 1000 : 1
     const bounds = MetricKeyType.isHistogramKey(key.keyType) ? key.keyType.boundaries.values : []
-    const boundaries = bounds.map((bound) => bound / divisor)
-    const instrument = this.instrument(key, inSeconds ? "timer" : "distribution", name, { ...declaration, boundaries })
+    const instrument = this.instrument(key, inSeconds ? "timer" : "distribution", name, declaration, () =>
+      bounds.map((bound) => bound / divisor)
+    )
     if (!this.admits(instrument, tags)) return undefined
     const entry = new DistributionEntry(this.lanes, instrument, tags)
     const increases = new Increases(divisor)
