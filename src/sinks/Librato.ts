@@ -244,4 +244,6 @@ export const layerConfig = (
 export const layerEnv = (
   overrides: Partial<Options> = {}
 ): Layer.Layer<Metrics, Sink.InvalidOption | ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Sink.layerEffect(Effect.map(fromEnvironment(overrides), (options) => define(options)))
+  Sink.layerEffect(
+    Effect.map(fromEnvironment(overrides), (options) => define(options ?? { token: Redacted.make(""), enabled: false }))
+  )

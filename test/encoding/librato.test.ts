@@ -277,10 +277,10 @@ describe("distributions", () => {
   it("have their sum of squares with a source, and their deviation with tags", () => {
     const values = [1, 3, 3, 3]
     const own = { count: 4, sum: 10, min: 1, max: 3 }
-    const [gauge] = encoded(distribution(values)) as ReadonlyArray<Readonly<Record<string, number>>>
+    const [gauge] = encoded(distribution(values)) as ReadonlyArray<{ readonly sum_squares: number }>
     const { sum_squares: squares, ...rest } = gauge!
-    assert.deepStrictEqual(rest, { name: "d", measure_time: time, ...own })
-    assert.closeTo(squares!, 28, 0.1)
+    assert.deepStrictEqual<object>(rest, { name: "d", measure_time: time, ...own })
+    assert.closeTo(squares, 28, 0.1)
     const measurement = { ...distribution(values), series: seriesOf("d", [["t", "v"]], "distribution") }
     const [item] = encoded(measurement, tagged) as ReadonlyArray<Readonly<Record<string, number>>>
     assert.closeTo(item!["stddev"]!, Math.sqrt(0.75), 0.02)

@@ -19,9 +19,14 @@ const tags = (name: string): Config.Config<Readonly<Record<string, string>> | un
       : Either.left(ConfigError.InvalidData([name], "Expected pairs such as host=web1,environment=staging"))
   })
 
-/** What is given wins over what is set, which is then not read at all. */
-export const fromEnvironment = (overrides: Partial<Options>): Effect.Effect<Options, ConfigError.ConfigError> =>
+/**
+ * What is given wins over what is set, which is then not read at all. `undefined` where the sink is off: nothing is asked for.
+ */
+export const fromEnvironment = (
+  overrides: Partial<Options>
+): Effect.Effect<Options | undefined, ConfigError.ConfigError> =>
   Effect.gen(function* () {
+    if (overrides.enabled === false) return undefined
     const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
     const isAppOptics =
       overrides.service === undefined

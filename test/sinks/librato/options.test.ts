@@ -88,7 +88,11 @@ describe("the options of Librato", () => {
 
 describe("the environment of Librato", () => {
   const read = (variables: Readonly<Record<string, string>>, overrides: Partial<Options> = {}) =>
-    Effect.withConfigProvider(fromEnvironment(overrides), ConfigProvider.fromMap(new Map(Object.entries(variables))))
+    fromEnvironment(overrides).pipe(
+      // Where it is off, it has none.
+      Effect.map((options) => options!),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
+    )
 
   it.effect("gives account, source and prefix", () =>
     Effect.gen(function* () {
@@ -133,6 +137,13 @@ describe("the environment of Librato", () => {
     Effect.gen(function* () {
       const options = yield* read({ LIBRATO_SOURCE: "web-1" }, { ...account, prefix: "x", tags: { source: "other" } })
       assert.deepStrictEqual(options, { service: "librato", ...account, prefix: "x", tags: { source: "other" } })
+    })
+  )
+
+  it.scoped("is not read where the sink is off", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* read({}, { enabled: false }))
+      yield* Layer.build(Librato.layerEnv({ enabled: false })).pipe(Effect.provide(FetchHttpClient.layer))
     })
   )
 

@@ -207,8 +207,9 @@ export const make = ({ authorization, mostItems = 300 }: Rules = {}): StandIn =>
     if (list.length > mostItems) return json(413, { errors: { request: ["Too many measurements"] } })
     const faults = list.map((item: unknown) => {
       const fault = faultOf(kind, item)
+      if (fault !== undefined) return fault
       const { name } = item as Item
-      return fault ?? (unwanted.has(name) ? { param: "name", value: name, reason: "is not wanted" } : undefined)
+      return unwanted.has(name) ? { param: "name", value: name, reason: "is not wanted" } : undefined
     })
     const found = faults.filter((fault) => fault !== undefined)
     complaints.push(...found.map(({ param, reason, value }) => `${param} ${String(value)}: ${reason}`))
