@@ -234,7 +234,7 @@ const broken: ReadonlyArray<Case> = [
     "gives up on what is slow",
     {
       write: (write, { payload }) =>
-        Effect.timeoutFail(write(payload), { duration: 10, onTimeout: () => unavailable("slow") })
+        Effect.timeoutFail(write(payload), { duration: 1, onTimeout: () => unavailable("slow") })
     },
     ["delivers to a backend that is slow"]
   ],

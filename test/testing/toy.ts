@@ -90,7 +90,7 @@ export const backend = (acceptance: "honest" | "blind" = "honest"): Effect.Effec
             case "none":
               return store(payload)
             case "slow":
-              return Effect.delay(store(payload), 20)
+              return Effect.delay(store(payload), 50)
             case "hang":
               return acceptance === "blind" ? Effect.void : Effect.never
             case "down":

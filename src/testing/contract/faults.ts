@@ -87,6 +87,13 @@ const countedRight = (stage: Stage, made: number, ledger: Ledger): Effect.Effect
     )
   })
 
+/** A write that hangs is given up, and where it is not, the ledger shows it in the end. */
+const timedOut = (stage: Stage): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const end = Date.now() + 2000
+    while (stage.ledger().ambiguous === 0 && Date.now() < end) yield* Effect.sleep(10)
+  })
+
 const outage = <B extends Backend>(subject: Subject<B>, trouble: Trouble, when: "start" | "middle"): Check => {
   const name =
     when === "start"
@@ -96,7 +103,7 @@ const outage = <B extends Backend>(subject: Subject<B>, trouble: Trouble, when: 
   return check(
     subject,
     name,
-    pressed,
+    trouble === "hang" ? { ...pressed, requestTimeout: "500 millis" } : pressed,
     (stage) =>
       Effect.gen(function* () {
         if (when === "middle") {
@@ -109,6 +116,8 @@ const outage = <B extends Backend>(subject: Subject<B>, trouble: Trouble, when: 
           yield* stage.record(Effect.zipRight(Marks.emit(early + 2 * i, early + 2 * i + 2), hit(2)))
           yield* Effect.sleep(25)
         }
+        // Where nobody answers, nothing hangs.
+        if (trouble === "hang" && isAnswered(stage)) yield* timedOut(stage)
         const during = stage.ledger()
         yield* honest(stage, during)
         const isSilent = isAnswered(stage) || (when === "start" && stage.wire.acknowledgedBy === "kernel")
@@ -195,7 +204,7 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
   check(
     subject,
     "accounts for every recording while the backend fails in one way after the other",
-    { ...pressed, batchSize: 25 },
+    { ...pressed, batchSize: 25, requestTimeout: "500 millis" },
     (stage) =>
       Effect.gen(function* () {
         let made = 0

@@ -64,7 +64,7 @@ export interface Stage {
 }
 
 /** So long that a machine under load gets there. */
-const defaultPatience: Duration.DurationInput = "5 seconds"
+const defaultPatience: Duration.DurationInput = "10 seconds"
 const limit: Duration.DurationInput = "30 seconds"
 
 /** Nothing but a flush, a full batch and the close write, and nothing runs out of time. */
@@ -76,11 +76,11 @@ export const calm: Sink.DeliveryOptions = {
   retry: { initial: "5 millis", max: "40 millis" }
 }
 
-/** Waits are short, since the backend will keep the sink waiting. */
+/** The backend will be away: short waits, but none that a healthy one exceeds where the machine is busy. */
 export const pressed: Sink.DeliveryOptions = {
   ...calm,
   schedule: Schedule.spaced("20 millis"),
-  requestTimeout: "200 millis",
+  requestTimeout: "2 seconds",
   shutdownTimeout: "400 millis"
 }
 

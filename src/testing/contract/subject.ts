@@ -121,7 +121,7 @@ export interface Subject<B extends Backend = Backend> {
   readonly faults?: ReadonlyArray<Exclude<Fault, "none">> | undefined
   /** What must appear in no log line and no error: passwords and tokens as the sink was given them. */
   readonly secrets?: ReadonlyArray<string> | undefined
-  /** How long what must come is waited for before its absence is a violation. Default 5 s. */
+  /** How long what must come is waited for before its absence is a violation. Default 10 s. */
   readonly patience?: Duration.DurationInput | undefined
 }
 
