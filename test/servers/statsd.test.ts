@@ -4,80 +4,13 @@
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
-import { connect } from "node:net"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Metrics from "../../src/Metrics.js"
 import * as StatsD from "../../src/sinks/StatsD.js"
 import { run } from "../sinks/statsd/harness.js"
-import { freePort } from "./harness.js"
-
-interface Daemon {
-  readonly port: number
-  readonly start: () => Promise<void>
-  readonly stop: () => Promise<void>
-  /** What it holds of a kind, by name. */
-  readonly read: (what: "counters" | "gauges" | "timers") => Promise<Readonly<Record<string, unknown>>>
-}
-
-const daemon = async (folder: string): Promise<Daemon> => {
-  const script = createRequire(import.meta.url).resolve("statsd/stats.js")
-  const [port, managementPort] = [await freePort(), await freePort()]
-  const file = join(folder, "config.js")
-  const server = (name: string) => `{ server: "./servers/${name}", address: "127.0.0.1", port: ${port} }`
-  // It never flushes, so that everything is there to be read.
-  writeFileSync(
-    file,
-    `{ servers: [${server("udp")}, ${server("tcp")}], mgmt_address: "127.0.0.1", mgmt_port: ${managementPort},
-       flushInterval: 600000, backends: [] }`
-  )
-  const ask = (command: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      let answer = ""
-      const socket = connect(managementPort, "127.0.0.1", () => socket.write(`${command}\n`))
-      socket.on("error", reject)
-      socket.on("data", (text) => {
-        answer += String(text)
-        if (!answer.includes("END\n")) return
-        socket.destroy()
-        resolve(answer.slice(0, answer.indexOf("END\n")))
-      })
-    })
-  let child: ChildProcess | undefined
-  return {
-    port,
-    start: async () => {
-      child = spawn(process.execPath, [script, file], { stdio: "ignore" })
-      const end = Date.now() + 20_000
-      while (
-        !(await ask("counters").then(
-          () => true,
-          () => false
-        ))
-      ) {
-        if (Date.now() > end) throw new Error("statsd did not become ready within 20 s")
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    },
-    stop: async () => {
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-      child.kill("SIGKILL")
-      await once(child, "exit")
-    },
-    // It prints its objects as Node does: names, numbers, and of long lists the first hundred.
-    read: async (what) => {
-      const text = (await ask(what))
-        .replace(/,\s*\.\.\. \d+ more items?/g, "")
-        .replace(/'([^'\n]*)':/g, (_, name: string) => `${JSON.stringify(name)}:`)
-        .replace(/([{,]\s*)([A-Za-z_]\w*):/g, '$1"$2":')
-      return JSON.parse(text)
-    }
-  }
-}
+import { type Daemon, etsy } from "./etsy.js"
 
 const hits = Metrics.counter("hits")
 const depth = Metrics.gauge("depth")
@@ -88,7 +21,7 @@ describe("etsy's StatsD", () => {
   let folder: string
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "effect-metrics-statsd-"))
-    statsd = await daemon(folder)
+    statsd = await etsy(folder)
     await statsd.start()
   })
   afterAll(async () => {
