@@ -113,16 +113,19 @@ describe("a source that is read", () => {
 
   it.effect("is read for the sinks around its own too, but not for their other children", () =>
     Effect.gen(function* () {
-      const [outer, own, other] = [FaultySink.make(quiet), FaultySink.make(quiet), FaultySink.make(quiet)]
-      const { layer } = source()
-      const branch = Effect.provide(Metrics.flush, Layer.mergeAll(own.layer, layer))
+      const [own, other] = [FaultySink.make(quiet), FaultySink.make(quiet)]
+      const outer = FaultySink.make({ schedule: Schedule.fixed("10 seconds") })
+      const { done, layer } = source()
       yield* Effect.gen(function* () {
-        yield* branch
+        yield* Effect.gen(function* () {
+          yield* TestClock.adjust("10 seconds")
+          assert.deepStrictEqual([counted(outer), counted(own)], [[1], []])
+        }).pipe(Effect.provide(Layer.mergeAll(own.layer, layer)))
+        const before = done()
         yield* Effect.provide(Metrics.flush, other.layer)
+        assert.deepStrictEqual([done(), counted(other)], [before, []])
       }).pipe(Effect.provide(outer.layer))
-      assert.isAtLeast(counted(own)[0]!, 1)
-      assert.isAtLeast(counted(outer)[0]!, 1)
-      assert.deepStrictEqual(counted(other), [])
+      assert.strictEqual(counted(own)[0], done())
     })
   )
 

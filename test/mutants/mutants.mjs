@@ -8,6 +8,8 @@ const retry = "src/delivery/retry.ts"
 const drain = "src/delivery/drain.ts"
 const queue = "src/delivery/queue.ts"
 const attach = "src/delivery/attach.ts"
+const pull = "src/delivery/pull.ts"
+const service = "src/delivery/service.ts"
 
 const shell = ["test/delivery/flusher.test.ts"]
 const laws = ["test/delivery/reducer.laws.test.ts"]
@@ -15,6 +17,7 @@ const enumerated = ["test/delivery/reducer.enumerated.test.ts", "-t", "at a time
 const fates = ["test/delivery/fates.test.ts"]
 const queues = ["test/delivery/queue.test.ts"]
 const wiring = ["test/delivery/options.test.ts"]
+const pulled = ["test/delivery/pull.test.ts"]
 
 export const mutants = [
   // The queue.
@@ -584,5 +587,63 @@ export const mutants = [
     find: 'resendGauges: options.resend === "always"',
     replace: "resendGauges: false",
     tests: wiring
+  },
+
+  // Sources that are read.
+  {
+    name: "a scheduled flush that reads no source",
+    file: flusher,
+    find: 'Effect.suspend(() => pull("schedule"))',
+    replace: "Effect.void",
+    tests: pulled
+  },
+  {
+    name: "a flush that reads no source",
+    file: flusher,
+    find: 'Effect.suspend(() => pull("flush"))',
+    replace: "Effect.void",
+    tests: pulled
+  },
+  {
+    name: "a lane that closes without a last reading",
+    file: flusher,
+    find: 'yield* pull("close")',
+    replace: "",
+    tests: pulled
+  },
+  {
+    name: "a source that closes without a last reading",
+    file: pull,
+    find: 'read("close"), Effect.sync',
+    replace: "Effect.void, Effect.sync",
+    tests: pulled
+  },
+  {
+    name: "a source that is read again while it is fresh",
+    file: pull,
+    find: "now() - readAt < freshness",
+    replace: "false",
+    tests: pulled
+  },
+  {
+    name: "a long reading that holds the event loop",
+    file: pull,
+    find: "Turn.isSpent() ? nextTurn : Effect.void",
+    replace: "Effect.void",
+    tests: pulled
+  },
+  {
+    name: "what is read late is refused by lanes that have closed",
+    file: pull,
+    find: ".filter(({ closed }) => !closed)",
+    replace: "",
+    tests: pulled
+  },
+  {
+    name: "a source that only its own hub's lanes read",
+    file: service,
+    find: "this.parent?.addPulled(pulled)",
+    replace: "",
+    tests: pulled
   }
 ]
