@@ -81,6 +81,9 @@ interface Kept {
   reads: ReadonlyArray<Read> | undefined
   /** That of its last sample. */
   joins: Frame | undefined
+  /** Its last window with a time, and that in seconds. */
+  stamped: Measurement | undefined
+  second: number
 }
 
 interface Read extends DistributionRead {
@@ -156,7 +159,9 @@ export const make = (dialect: Dialect): Encode => {
       frame: undefined,
       fields: undefined,
       reads: undefined,
-      joins: undefined
+      joins: undefined,
+      stamped: undefined,
+      second: -Infinity
     }
     series.encoded = kept
     return kept
@@ -201,13 +206,13 @@ export const make = (dialect: Dialect): Encode => {
     { head, tail }: Frame,
     value: number | bigint,
     isTime: boolean,
-    millis: number | undefined
+    second: number | undefined
   ): void => {
     output.reserve(head.length + tail.length + 64)
     packer.line(output.at)
     output.put(head)
     putValue(value, isTime)
-    endLine(tail, millis)
+    endLine(tail, second)
   }
 
   const putValue = (value: number | bigint, isTime: boolean): void => {
@@ -220,11 +225,10 @@ export const make = (dialect: Dialect): Encode => {
     else output.at = writeMillis(output.bytes, output.at, value)
   }
 
-  const endLine = (tail: Uint8Array, millis: number | undefined): void => {
+  const endLine = (tail: Uint8Array, second: number | undefined): void => {
     output.put(tail)
-    if (millis === undefined) return
-    const seconds = Math.floor(millis / 1000)
-    if (!(seconds >= 1)) {
+    if (second === undefined) return
+    if (!(second >= 1)) {
       output.fault = noTime
       return
     }
@@ -232,23 +236,23 @@ export const make = (dialect: Dialect): Encode => {
     let { at } = output
     bytes[at - 1] = 124
     bytes[at++] = 84
-    at = Bytes.writeInteger(bytes, at, seconds)
+    at = Bytes.writeInteger(bytes, at, second)
     bytes[at++] = lf
     output.at = at
   }
 
   /** Etsy's daemon takes a sign for a step, so below 0 the gauge is set to 0 first, in the same packet. */
-  const putGauge = (frame: Frame, value: number | bigint, millis: number | undefined): void => {
+  const putGauge = (frame: Frame, value: number | bigint, second: number | undefined): void => {
     const { zero } = frame
     if (zero === undefined || value >= 0 || (typeof value !== "bigint" && value - value !== 0)) {
-      return putLine(frame, value, false, millis)
+      return putLine(frame, value, false, second)
     }
     output.reserve(zero.length + frame.head.length + frame.tail.length + 64)
     packer.line(output.at)
     output.put(zero)
     output.put(frame.head)
     putValue(value, false)
-    endLine(frame.tail, millis)
+    endLine(frame.tail, second)
   }
 
   const putDelta = ({ head, tail }: Frame, value: number): void => {
@@ -260,8 +264,18 @@ export const make = (dialect: Dialect): Encode => {
     endLine(tail, undefined)
   }
 
-  const stampOf = (measurement: Measurement): number | undefined =>
-    timestamps === "none" ? undefined : measurement.millis
+  /** Seconds. Windows of a series have different ones, as the last of a second would stand for all; a point has its own. */
+  const stampOf = (measurement: Measurement, kept: Kept): number | undefined => {
+    if (timestamps === "none") return undefined
+    const second = Math.floor(measurement.millis / 1000)
+    if (measurement._tag === "point") return second
+    // One that is written again keeps its own.
+    if (kept.stamped !== measurement) {
+      kept.second = Math.max(second, kept.second + 1)
+      kept.stamped = measurement
+    }
+    return kept.second
+  }
 
   const putDistribution = (window: Distribution, kept: Kept): void => {
     const { series } = window
@@ -282,8 +296,8 @@ export const make = (dialect: Dialect): Encode => {
     }
     for (const { frame, isTime, read } of kept.reads) {
       const value = read(window)
-      if (frame.type === "g" && !isTime) putGauge(frame, value, stampOf(window))
-      else putLine(frame, value, isTime, stampOf(window))
+      if (frame.type === "g" && !isTime) putGauge(frame, value, stampOf(window, kept))
+      else putLine(frame, value, isTime, stampOf(window, kept))
     }
   }
 
@@ -301,7 +315,7 @@ export const make = (dialect: Dialect): Encode => {
     }
     const frame = kept.frame !== undefined && kept.rate === sampleRate ? kept.frame : ownFrame(kept, series, sampleRate)
     if (series.kind === "counter" && frame.type === "g") return putDelta(frame, value)
-    if (frame.type === "g") return putGauge(frame, value, stampOf(point))
+    if (frame.type === "g") return putGauge(frame, value, stampOf(point, kept))
     if (timestamps === "all") output.fault = noStamp
     else if (frame.type === "ms" && value < 0) output.fault = negativeTime
     else if (series.kind === "distribution" && distributionAs === "none") output.fault = noSamples
@@ -375,7 +389,7 @@ export const make = (dialect: Dialect): Encode => {
     }
     const frame = name === "value" ? ownFrame(kept, point.series, 1) : fieldFrame(kept, name, "g")
     if (frame === undefined) return false
-    putGauge(frame, number!, stampOf(point))
+    putGauge(frame, number!, stampOf(point, kept))
     return true
   }
 
@@ -405,9 +419,9 @@ export const make = (dialect: Dialect): Encode => {
         return putDistribution(measurement, kept)
       default: {
         const frame = ownFrame(kept, series, 1)
-        if (measurement._tag === "gauge") putGauge(frame, measurement.value, stampOf(measurement))
+        if (measurement._tag === "gauge") putGauge(frame, measurement.value, stampOf(measurement, kept))
         else if (frame.type === "g") putDelta(frame, measurement.value)
-        else putLine(frame, measurement.value, false, stampOf(measurement))
+        else putLine(frame, measurement.value, false, stampOf(measurement, kept))
       }
     }
   }

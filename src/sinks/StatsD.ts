@@ -189,8 +189,6 @@ const define = <E = never>(
   startup: (carrier: Carrier) => Effect.Effect<void, E> = () => Effect.void
 ): Sink.Definition<Packets, Sink.InvalidOption | E, Scope.Scope> => ({
   sink: sinkName,
-  // Counts and gauges with a time are not aggregated by the agent, and the last one of a second stands.
-  overwrites: (options.timestamps ?? "none") === "none" ? undefined : "s",
   unsampled: ["gauge", "point"],
   defaults: {
     batchSize: 5000,

@@ -154,6 +154,10 @@ describe("StatsD's lines", () => {
       ]
     )
     assert.strictEqual(refusalOf(sample("timer", 1), { ...dialect, timestamps: "all" }).drop, "unsupported")
+    const series = seriesOf("counter")
+    const [first, second] = [count(1, series), count(2, series)]
+    assert.deepStrictEqual(linesOf([first, second], dialect), ["m:1|c|c:in-1|T1700000000", "m:2|c|c:in-1|T1700000001"])
+    assert.deepStrictEqual(linesOf([second], dialect), ["m:2|c|c:in-1|T1700000001"])
     assert.match(refusalOf({ ...count(1), millis: 999 }, dialect).reason, /before 1970/)
   })
 
