@@ -182,6 +182,16 @@ const broken: ReadonlyArray<Case> = [
     ["makes one record or none of a hostile time"]
   ],
   [
+    "leaves tags out where there are many",
+    { line: (line) => line.replace(/t8=v8,/, "") },
+    ["makes one record or none of any number of tags"]
+  ],
+  [
+    "sends a number that was refused",
+    { start: (backend) => backend.take("contractcounter host=contract value=NaN 0\n") },
+    ["sends no number that an instrument refuses"]
+  ],
+  [
     "asks for the backend when it is made",
     {
       start: (backend) => backend.take("")
@@ -191,7 +201,11 @@ const broken: ReadonlyArray<Case> = [
   [
     "waits for the backend when it is made",
     { start: (backend) => Effect.eventually(Effect.delay(backend.take(""), 10)) },
-    ["starts while the backend is down, and delivers once it is well"]
+    [
+      "starts while the backend is down, and delivers once it is well",
+      "starts while the backend hangs, and delivers once it is well",
+      "starts while the backend closes connections at once, and delivers once it is well"
+    ]
   ],
   [
     "counts as delivered what a failed write carried",
@@ -231,6 +245,23 @@ const broken: ReadonlyArray<Case> = [
     ["delivers again after the backend is down in the middle"]
   ],
   [
+    "takes a write that was given up for one that is under way",
+    {
+      write: (() => {
+        let isBusy = false
+        return (write: (payload: string) => Effect.Effect<void, Sink.SinkError>, { payload }: Sink.Batch<string>) => {
+          if (isBusy) return Effect.fail(unavailable("one at a time"))
+          isBusy = true
+          return Effect.tapBoth(write(payload), {
+            onFailure: () => Effect.sync(() => (isBusy = false)),
+            onSuccess: () => Effect.sync(() => (isBusy = false))
+          })
+        }
+      })()
+    },
+    ["delivers again after the backend hangs in the middle"]
+  ],
+  [
     "gives up on what is slow",
     {
       write: (write, { payload }) =>
@@ -259,7 +290,9 @@ const broken: ReadonlyArray<Case> = [
     [
       "delivers what is buffered when its scope closes, and nothing after",
       "closes in time while the backend is down, and counts what is lost",
-      "closes in time while the backend hangs, and counts what is lost"
+      "closes in time while the backend hangs, and counts what is lost",
+      "closes in time while the backend is slow, and counts what is lost",
+      "closes in time while the backend closes connections at once, and counts what is lost"
     ]
   ],
   [
@@ -349,6 +382,16 @@ describe("SinkContract", () => {
         )
       }
     }
+  })
+
+  it("is tried by a broken sink in each of its checks", () => {
+    const tried = new Set(broken.flatMap(([_what, _habits, checks]) => checks))
+    assert.deepStrictEqual(
+      SinkContract.checks(subject())
+        .map(({ name }) => name)
+        .filter((name) => !tried.has(name)),
+      []
+    )
   })
 
   describe.concurrent("asks of a wire without answers no more than it can keep: it", () => {
