@@ -16,7 +16,8 @@ const sinkFolders = {
   InfluxDb: "influxdb",
   Librato: "librato",
   OpenTsdb: "opentsdb",
-  StatsD: "statsd"
+  StatsD: "statsd",
+  ZeroMq: "zeromq"
 }
 
 const only = (name, from, allowed, comment) => ({

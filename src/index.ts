@@ -5,6 +5,13 @@
  */
 
 /**
+ * The relay's broker: forwards what publishers send to workers.
+ *
+ * @since 0.1.0
+ */
+export * as Broker from "./relay/Broker.js"
+
+/**
  * A sink for people: a live table on a terminal, plain lines elsewhere.
  *
  * @since 0.1.0
@@ -101,3 +108,24 @@ export * as Sink from "./Sink.js"
  * @since 0.1.0
  */
 export * as StatsD from "./sinks/StatsD.js"
+
+/**
+ * What carries messages between publishers and workers.
+ *
+ * @since 0.1.0
+ */
+export * as Transport from "./relay/Transport.js"
+
+/**
+ * The relay's worker: merges what publishers send, and records it into sinks.
+ *
+ * @since 0.1.0
+ */
+export * as Worker from "./relay/Worker.js"
+
+/**
+ * A sink that publishes to the relay's broker over ZeroMQ.
+ *
+ * @since 0.1.0
+ */
+export * as ZeroMq from "./sinks/ZeroMq.js"

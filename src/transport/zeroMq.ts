@@ -173,7 +173,7 @@ export const publisher = (
           const published = from + result.sent
           if (published === messages.length) return Effect.succeed({ published, reason: "" })
           if (result.error === undefined && result.sent > 0 && isReady()) {
-            return Effect.zipRight(Effect.yieldNow(), publishFrom(messages, published, 0))
+            return Effect.zipRight(Effect.yieldNow(), publishFrom(messages, published, waited))
           }
           const code = result.error === undefined ? "" : codeOf(result.error)
           if (code === "EAGAIN" && waited < patienceMillis) {
@@ -298,45 +298,46 @@ export interface ForwarderOptions {
   readonly onConnection: (side: "publisher" | "subscriber", change: 1 | -1) => void
 }
 
-/** Binds both ports, and forwards what comes, unchanged, until it is interrupted. */
-export const forward = (options: ForwarderOptions): Effect.Effect<never, ZeroMqMissing | TransportFailure> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const zmq = yield* zeroMq()
-      const { highWaterMark, host, linger } = options
-      const common = { ipv6: host.includes(":"), heartbeatInterval: 10_000, heartbeatTimeout: 30_000, linger }
-      const front = new zmq.Subscriber({
-        ...common,
-        receiveHighWaterMark: highWaterMark,
-        maxMessageSize: options.maxMessageBytes
+/** Binds both ports until the scope closes, and gives what forwards, unchanged, until it is interrupted. */
+export const forwarder = (
+  options: ForwarderOptions
+): Effect.Effect<Effect.Effect<never, TransportFailure>, ZeroMqMissing | TransportFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const zmq = yield* zeroMq()
+    const { highWaterMark, host, linger } = options
+    const common = { ipv6: host.includes(":"), heartbeatInterval: 10_000, heartbeatTimeout: 30_000, linger }
+    const front = new zmq.Subscriber({
+      ...common,
+      receiveHighWaterMark: highWaterMark,
+      maxMessageSize: options.maxMessageBytes
+    })
+    const back = new zmq.Publisher({ ...common, sendHighWaterMark: highWaterMark })
+    yield* Effect.addFinalizer(() => Effect.sync(() => [front, back].forEach((socket) => socket.close())))
+    for (const [side, socket] of [
+      ["publisher", front],
+      ["subscriber", back]
+    ] as const) {
+      socket.events.on("handshake", () => options.onConnection(side, 1))
+      socket.events.on("disconnect", () => options.onConnection(side, -1))
+    }
+    const bind = (socket: Zmq.Publisher | Zmq.Subscriber, port: number) => {
+      const at = printEndpoint(host, port)
+      return Effect.tryPromise({ try: () => socket.bind(at), catch: (error) => failure(error, at) })
+    }
+    // Subscribers first, so that what comes in finds them.
+    yield* bind(back, options.subscribePort)
+    front.subscribe()
+    yield* bind(front, options.publishPort)
+    return Effect.async((resume) => {
+      const { done, stop } = read(front, (frames) => {
+        options.onMessage(frames.reduce((bytes, frame) => bytes + frame.length, 0))
+        // Never waits: what a subscriber has no room for is lost to it alone. They are the buffers that were received.
+        return back.send(frames as Array<Buffer>)
       })
-      const back = new zmq.Publisher({ ...common, sendHighWaterMark: highWaterMark })
-      yield* Effect.addFinalizer(() => Effect.sync(() => [front, back].forEach((socket) => socket.close())))
-      for (const [side, socket] of [
-        ["publisher", front],
-        ["subscriber", back]
-      ] as const) {
-        socket.events.on("handshake", () => options.onConnection(side, 1))
-        socket.events.on("disconnect", () => options.onConnection(side, -1))
-      }
-      const bind = (socket: Zmq.Publisher | Zmq.Subscriber, port: number) => {
-        const at = printEndpoint(host, port)
-        return Effect.tryPromise({ try: () => socket.bind(at), catch: (error) => failure(error, at) })
-      }
-      // Subscribers first, so that what comes in finds them.
-      yield* bind(back, options.subscribePort)
-      front.subscribe()
-      yield* bind(front, options.publishPort)
-      return yield* Effect.async<never, TransportFailure>((resume) => {
-        const { done, stop } = read(front, (frames) => {
-          options.onMessage(frames.reduce((bytes, frame) => bytes + frame.length, 0))
-          return back.send([...frames] as Array<Buffer>)
-        })
-        done.catch((error: unknown) => resume(Effect.fail(failure(error, printEndpoint(host, options.publishPort)))))
-        return Effect.promise(() => {
-          stop()
-          return done.catch(() => {})
-        })
+      done.catch((error: unknown) => resume(Effect.fail(failure(error, printEndpoint(host, options.publishPort)))))
+      return Effect.promise(() => {
+        stop()
+        return done.catch(() => {})
       })
     })
-  )
+  })

@@ -2,10 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, type Scope } from "effect"
 import type { TransportFailure } from "../../src/transport/failure.js"
 import type { Message, Received } from "../../src/transport/messages.js"
-import { forward, publisher, subscriber, zeroMq, type ZeroMqMissing } from "../../src/transport/zeroMq.js"
+import {
+  type ForwarderOptions,
+  forwarder,
+  publisher,
+  subscriber,
+  zeroMq,
+  type ZeroMqMissing
+} from "../../src/transport/zeroMq.js"
 import { freePort } from "../servers/harness.js"
 
 const host = "127.0.0.1"
+const forward = (options: ForwarderOptions) => Effect.scoped(Effect.flatten(forwarder(options)))
 const text = (frame: Uint8Array | undefined): string => new TextDecoder().decode(frame)
 
 const messageOf = (topic: string, body: string | Uint8Array): Message => ({

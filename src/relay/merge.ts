@@ -1,0 +1,196 @@
+/**
+ * What a worker does with messages: reads them, in either format, and records what they carry into a hub, each series into
+ * one, whoever publishes it. Synchronous; what is kept is bounded, and forgotten as a whole when full.
+ */
+import { decode as decodeBody } from "../encoding/relayReader.js"
+import { decode as decodeFrame, type Frame } from "../encoding/zibratoFrame.js"
+import type { CounterEntry, DistributionEntry, Entry, GaugeEntry, Owner, PointEntry } from "../recording/entry.js"
+import { make as makeEntry } from "../recording/entry.js"
+import { make as makeInstrument } from "../recording/instrument.js"
+import type { Measurement, Point, Series } from "../recording/measurement.js"
+import * as Tags from "../recording/tags.js"
+import * as Whole from "../recording/whole.js"
+
+/** A message that carries nothing that can be recorded. */
+export type Refusal = "malformed" | "version" | "too_large"
+
+export interface Account {
+  /** Messages received, of all kinds. */
+  readonly messages: number
+  /** Windows and points that were recorded. */
+  readonly measurements: number
+  /** Windows of gauges that were older than what is known. */
+  readonly stale: number
+  /** Messages that had been received before. */
+  readonly duplicates: number
+  /** Messages that could not be read, by reason. */
+  readonly unreadable: Readonly<Record<Refusal, number>>
+}
+
+export type Taken =
+  | { readonly _tag: "recorded"; readonly format: "native" | "zibrato"; readonly measurements: number }
+  | { readonly _tag: "duplicate" }
+  | { readonly _tag: "unreadable"; readonly refusal: Refusal; readonly reason: string }
+
+export interface Merger {
+  readonly take: (frames: ReadonlyArray<Uint8Array>) => Taken
+  readonly account: () => Account
+}
+
+interface Known {
+  readonly entry: Entry
+  /** Of a gauge: the time of its value. */
+  millis: number
+  nanos: number
+}
+
+/** Series kept, in multiples of which long ones count for several. */
+const maxKept = 100_000
+/** Messages remembered, so that one which is delivered again is not recorded again. */
+const maxRemembered = 10_000
+
+/** How the recordings of a series become measurements here: gathered into windows, or each by itself. */
+type Form = "windowed" | "raw"
+
+export const make = (hub: Owner, maxMessageBytes: number): Merger => {
+  const known = new Map<string, Known>()
+  const seen = new Set<string>()
+  let kept = 0
+  const account = { messages: 0, measurements: 0, stale: 0, duplicates: 0 }
+  const unreadable = { malformed: 0, version: 0, too_large: 0 }
+
+  const knownOf = (series: Series, form: Form): Known => {
+    const { kind, level, name, tags, valueType } = series
+    const key = `${kind} ${form} ${valueType} ${level === undefined ? "" : `${level.length}:${level}`} ${Tags.identity(name, tags)}`
+    let found = known.get(key)
+    if (found === undefined) {
+      kept += 1 + (key.length >>> 8)
+      if (kept > maxKept) {
+        known.clear()
+        kept = 1
+      }
+      found = { entry: makeEntry(hub, instrumentOf(series, form), tags), millis: -Infinity, nanos: 0 }
+      known.set(key, found)
+    }
+    return found
+  }
+
+  const record = (measurement: Measurement): void => {
+    const { series } = measurement
+    const found = knownOf(series, measurement._tag === "point" && series.kind !== "point" ? "raw" : "windowed")
+    const { entry } = found
+    // The factory of entries makes the class that belongs to the kind, and the reader has seen that kind and value fit.
+    switch (measurement._tag) {
+      case "count":
+        Whole.addCount(entry as CounterEntry, measurement)
+        break
+      case "gauge":
+        if (isOlder(measurement, found)) {
+          account.stale++
+          return
+        }
+        found.millis = measurement.millis
+        found.nanos = measurement.nanos
+        Whole.setGauge(entry as GaugeEntry, measurement)
+        break
+      case "distribution":
+        Whole.mergeDistribution(entry as DistributionEntry, measurement)
+        break
+      case "point":
+        if (series.kind === "point") Whole.emitAt(entry as PointEntry, measurement)
+        else recordSingle(entry as CounterEntry | GaugeEntry | DistributionEntry, measurement)
+    }
+    account.measurements++
+  }
+
+  const remember = (id: string): boolean => {
+    if (seen.has(id)) return false
+    seen.add(id)
+    if (seen.size > maxRemembered) for (const oldest of seen) return seen.delete(oldest)
+    return true
+  }
+
+  const refuse = (refusal: Refusal, reason: string): Taken => {
+    unreadable[refusal]++
+    return { _tag: "unreadable", refusal, reason }
+  }
+
+  const takeNative = (bytes: Uint8Array): Taken => {
+    const body = decodeBody(bytes, maxMessageBytes)
+    if ("unreadable" in body) return refuse(body.unreadable, body.reason)
+    if (!remember(`${body.publisher}\0${body.batch}`)) {
+      account.duplicates++
+      return { _tag: "duplicate" }
+    }
+    for (const measurement of body.measurements) record(measurement)
+    return { _tag: "recorded", format: "native", measurements: body.measurements.length }
+  }
+
+  const takeFrame = (bytes: Uint8Array): Taken => {
+    const frame = decodeFrame(bytes)
+    if ("malformed" in frame) return refuse("malformed", frame.malformed)
+    if (frame.name.length + frame.source.length > Tags.maxIdentityLength - 16) {
+      return refuse("malformed", "its name and source are too long")
+    }
+    const point = pointOf(frame)
+    const { entry } = knownOf(point.series, frame.type === "Gauge" ? "raw" : "windowed")
+    recordSingle(entry as CounterEntry | GaugeEntry | DistributionEntry, point)
+    account.measurements++
+    return { _tag: "recorded", format: "zibrato", measurements: 1 }
+  }
+
+  return {
+    take: (frames) => {
+      account.messages++
+      if (frames.length === 2) return takeNative(frames[1]!)
+      return frames.length === 1 ? takeFrame(frames[0]!) : refuse("malformed", "it has neither one frame nor two")
+    },
+    account: () => ({ ...account, unreadable: { ...unreadable } })
+  }
+}
+
+const instrumentOf = (series: Series, form: Form): ReturnType<typeof makeInstrument> => {
+  const { boundaries, description, kind, level, name, unit, valueType } = series
+  return makeInstrument(kind, name, {
+    boundaries,
+    description,
+    level,
+    unit,
+    valueType,
+    // What publishers let through is let through.
+    monotonic: false,
+    aggregate: form === "windowed"
+  })
+}
+
+const isOlder = ({ millis, nanos }: Measurement, known: Known): boolean =>
+  millis < known.millis || (millis === known.millis && nanos < known.nanos)
+
+const recordSingle = (entry: CounterEntry | GaugeEntry | DistributionEntry, point: Point): void => {
+  const [value] = point.fieldValues
+  if (typeof value === "number") Whole.recordAt(entry, value, point)
+}
+
+const kinds = { Counter: "counter", Gauge: "gauge", Timer: "timer" } as const
+
+/** As which Zibrato's frames are recorded: its counters and timers gather, its gauges keep each its own time. */
+const pointOf = ({ level, name, seconds, source, type, value }: Frame): Point => ({
+  _tag: "point",
+  series: {
+    name,
+    tags: source === "" ? [] : [["source", source]],
+    kind: kinds[type],
+    valueType: "float",
+    unit: type === "Timer" ? "s" : undefined,
+    description: undefined,
+    level: level === "" ? undefined : level,
+    boundaries: undefined,
+    encoded: undefined
+  },
+  weight: 1,
+  millis: seconds * 1000,
+  nanos: 0,
+  fieldNames: ["value"],
+  fieldValues: [value],
+  sampleRate: 1
+})
