@@ -220,14 +220,46 @@ const measured = <E, R>(
         Effect.flatMap(exchange.failed(cause), (isOver) => after(isOver, Exit.failCause(cause)))
       )
   })
-  const before = fiber.getFiberRef(currentPreResponseHandlers)
-  const sending: PreResponseHandler = (_, response) => exchange.sending(response, currentFiber(fiber))
-  const handler: PreResponseHandler = Option.isNone(before)
-    ? sending
-    : (request, response) => Effect.flatMap(before.value(request, response), (given) => sending(request, given))
+  const set = FiberRef.set(FiberRef.currentContext, within(context, exchange))
+  const handlers = handlersAfter(fiber.getFiberRef(currentPreResponseHandlers))
+  carry(exchange)
   return Effect.zipRight(
-    FiberRef.set(currentPreResponseHandlers, Option.some(handler)),
-    Effect.zipRight(FiberRef.set(FiberRef.currentContext, within(context, exchange)), run)
+    handlers === undefined ? set : Effect.zipRight(FiberRef.set(currentPreResponseHandlers, handlers), set),
+    run
+  )
+}
+
+const carried = Symbol.for("effect-metrics/HttpServerMetrics/Exchange")
+
+interface Carrier {
+  readonly [carried]?: Exchange
+}
+
+/** As platform marks a request that it has answered: on what the server knows it by, since middlewares may replace it. */
+const carry = (exchange: Exchange): void => {
+  const { source } = exchange.request
+  if (typeof source === "object" && source !== null) Reflect.set(source, carried, exchange)
+}
+
+/**
+ * One handler for all requests: Effect hashes what a reference is set to, and a new function each time would fill the table
+ * that it keeps of functions' hashes, which makes each collection of garbage slower.
+ */
+const sending: PreResponseHandler = ({ source }, response) => {
+  const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
+  // Servers' own requests are objects; `carry` has put it there, or nobody has.
+  const exchange = (source as Carrier | null | undefined)?.[carried]
+  return exchange === undefined || fiber === undefined ? Effect.succeed(response) : exchange.sending(response, fiber)
+}
+const sendingAlone = Option.some(sending)
+
+/** `undefined` where it is among them already. */
+const handlersAfter = (before: Option.Option<PreResponseHandler>): Option.Option<PreResponseHandler> | undefined => {
+  if (Option.isNone(before)) return sendingAlone
+  const { value } = before
+  if (value === sending) return undefined
+  return Option.some((request, response) =>
+    Effect.flatMap(value(request, response), (given) => sending(request, given))
   )
 }
 

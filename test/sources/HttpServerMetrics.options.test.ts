@@ -1,3 +1,5 @@
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -5,7 +7,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Socket from "@effect/platform/Socket"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, flow, Stream } from "effect"
 import { HttpServerMetrics, Measurement } from "effect-metrics"
 import { FaultySink, TestMetrics } from "effect-metrics/testing"
 import { counted, eventually, inFlight, lines, serving } from "./server.js"
@@ -69,6 +71,31 @@ describe("options", () => {
         "b false unmatched"
       ])
       assert.deepStrictEqual(yield* TestMetrics.refused, { threw: 4 })
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
+
+  it.live("leave only the points where no instruments are wanted", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* served({ instruments: [], point: {} })
+      yield* ask("/users/1")
+      yield* eventually(Effect.map(TestMetrics.points("request"), ({ length }) => length === 1))
+      assert.deepStrictEqual(yield* names, ["request"])
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
+
+  it.live("see what a middleware inside answers by itself, and what handlers of the response make of it", () =>
+    Effect.gen(function* () {
+      const teapot = HttpApp.appendPreResponseHandler((_, response) =>
+        Effect.succeed(HttpServerResponse.setStatus(response, 418))
+      )
+      const inside = HttpRouter.empty.pipe(HttpRouter.get("/tea", Effect.zipRight(teapot, text)))
+      const both = flow(HttpMiddleware.cors(), HttpServerMetrics.middleware())
+      const { ask } = yield* serving(HttpServer.serve(inside, both))
+      yield* ask("/tea", { method: "OPTIONS" })
+      yield* ask("/tea")
+      yield* counted(2)
+      assert.deepStrictEqual(yield* lines(), ["OPTIONS unmatched 204 success", "GET /tea 418 success"])
+      assert.deepStrictEqual(yield* inFlight(), [1, 0, 1, 0])
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
 

@@ -68,6 +68,8 @@ export class Exchange {
   private length: number | undefined
   private streamed = 0
   private stream: "none" | "waiting" | "running" | "ended" = "none"
+  /** The stream that is counted. */
+  private body: HttpBody.HttpBody | undefined
   private isHandled = false
   private isSent = false
   private isEnded = false
@@ -114,6 +116,16 @@ export class Exchange {
     response: HttpServerResponse.HttpServerResponse,
     fiber: AnyFiber
   ): Effect.Effect<HttpServerResponse.HttpServerResponse> {
+    const { outer } = this
+    const given = this.sends(response, fiber)
+    return outer === undefined ? given : Effect.flatMap(given, (counted) => outer.sending(counted, fiber))
+  }
+
+  private sends(
+    response: HttpServerResponse.HttpServerResponse,
+    fiber: AnyFiber
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse> {
+    if (response.body === this.body) return Effect.succeed(response)
     // A stream that fails comes back as an error, whose response is not sent any more.
     if (this.isEnded || this.stream === "running" || this.stream === "ended") return Effect.succeed(response)
     this.isSent = true
@@ -155,7 +167,8 @@ export class Exchange {
       ),
       Stream.provideService(Current, this)
     )
-    return ServerResponse.setBody(response, HttpBody.stream(counted, body.contentType, body.contentLength))
+    this.body = HttpBody.stream(counted, body.contentType, body.contentLength)
+    return ServerResponse.setBody(response, this.body)
   }
 
   /** The handler is done: with its response, or where something else stands between it and the server, with a first one. */
