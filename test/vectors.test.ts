@@ -9,8 +9,9 @@ import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
 import * as StatsD from "./vectors/statsd.js"
+import * as Zibrato from "./vectors/zibrato.js"
 
-const runners: Readonly<Record<string, (row: Row) => void>> = {
+const runners: Readonly<Record<string, (row: Row) => void | Promise<void>>> = {
   dogstatsd: DogStatsD.run,
   "graphite-pickle": Graphite.runPickle,
   "graphite-plaintext": Graphite.runText,
@@ -19,7 +20,8 @@ const runners: Readonly<Record<string, (row: Row) => void>> = {
   "opentsdb-http": OpenTsdb.runHttp,
   "opentsdb-telnet": OpenTsdb.runTelnet,
   sketches: Sketches.run,
-  statsd: StatsD.runEtsy
+  statsd: StatsD.runEtsy,
+  "zmq-zibrato": Zibrato.run
 }
 
 for (const { protocol, rows } of readFiles()) {
