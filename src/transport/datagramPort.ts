@@ -71,7 +71,9 @@ const udp =
       if (isConnected) broke(codeOf(error))
       else ready(codeOf(error))
     })
-    socket.connect(port, address, () => {
+    // Told by the callback, and not by the event, what is wrong with the address.
+    socket.connect(port, address, (...errors: ReadonlyArray<unknown>) => {
+      if (errors[0] !== undefined) return ready(codeOf(errors[0]))
       isConnected = true
       // An idle socket is no reason for a process to go on.
       socket.unref()

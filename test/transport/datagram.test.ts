@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, type Scope } from "effect"
-import { spawn } from "node:child_process"
+import { Effect, Exit, Fiber } from "effect"
 import { createSocket } from "node:dgram"
-import { once } from "node:events"
 import { rmSync } from "node:fs"
-import { createRequire } from "node:module"
 import { join } from "node:path"
 import * as Datagram from "../../src/transport/datagram.js"
 import { folder, udp } from "../sinks/statsd/harness.js"
+import { isBuilt, receiver } from "./unixReceiver.js"
 
 const probe = new Uint8Array([10])
 const unpaced = { burstBytes: Infinity, pauseMillis: 1 }
@@ -98,6 +96,14 @@ describe("datagrams over UDP", () => {
     })
   )
 
+  it.scopedLive("say that an address may not be sent to", () =>
+    Effect.gen(function* () {
+      const datagrams = yield* toUdp(8125, unpaced, "255.255.255.255")
+      const failure = yield* Effect.flip(send(datagrams, "a"))
+      assert.strictEqual(failure.reason, "permission denied (EACCES) at 255.255.255.255:8125")
+    })
+  )
+
   it.scopedLive("go to the address of a name at which somebody listens", () =>
     Effect.gen(function* () {
       const receiver = yield* udp()
@@ -144,58 +150,6 @@ describe("datagrams over UDP", () => {
     })
   )
 })
-
-const isBuilt = (() => {
-  try {
-    createRequire(import.meta.url)("unix-dgram")
-    return true
-  } catch {
-    return false
-  }
-})()
-
-const python = `
-import os, socket, sys, time
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print("ready", flush=True)
-if len(sys.argv) > 2: sys.stdin.readline()
-while True:
-    d = s.recv(65536)
-    if d.strip(): print(d.decode().replace("\\n", "~"), flush=True)
-`
-
-interface Python {
-  readonly until: (datagrams: number) => Effect.Effect<ReadonlyArray<string>>
-  /** Lets one go on that was told to wait. */
-  readonly go: Effect.Effect<void>
-  readonly kill: Effect.Effect<void>
-}
-
-/** A receiver in another process, as Node has none. */
-const receiver = (path: string, waits?: "waits"): Effect.Effect<Python, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const child = spawn("/usr/bin/python3", ["-c", python, path, ...(waits === undefined ? [] : [waits])])
-      let out = ""
-      child.stdout.on("data", (text) => (out += String(text)))
-      const lines = () => out.split("\n").slice(1, -1)
-      const look = async (isThere: () => boolean) => {
-        while (!isThere()) await once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) })
-      }
-      await look(() => out.includes("ready"))
-      return {
-        until: (count: number) => Effect.promise(() => look(() => lines().length >= count).then(lines)),
-        go: Effect.sync(() => void child.stdin.write("go\n")),
-        kill: Effect.promise(async () => {
-          if (child.exitCode !== null || child.signalCode !== null) return
-          child.kill("SIGKILL")
-          await once(child, "exit")
-        })
-      }
-    }),
-    ({ kill }) => kill
-  )
 
 const toUnix = (path: string) => Datagram.make({ address: { path }, pacing: unpaced, probe })
 
