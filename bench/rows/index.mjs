@@ -5,6 +5,7 @@ import { duration, literal, prebuilt, unprovided } from "./fiber.mjs"
 import { graphitePickle, graphitePlaintext } from "./graphite.mjs"
 import { histogram } from "./histogram.mjs"
 import { http } from "./http.mjs"
+import { middleware, middlewareServer } from "./middleware.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
 import { points } from "./points.mjs"
@@ -32,6 +33,8 @@ export const rows = [
   libratoJson,
   http,
   statsd,
+  middleware,
+  middlewareServer,
   series,
   stalled,
   sources
