@@ -21,25 +21,31 @@
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
-import { Clock, Config, Duration, Effect, Layer, Redacted } from "effect"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import { Clock, Config, Effect, Layer } from "effect"
 import type { ConfigError } from "effect"
 import * as InfluxLine from "../encoding/influxLine.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
-import { gzip } from "../transport/gzip.js"
 import * as Http from "../transport/http.js"
+import * as Poster from "../transport/poster.js"
 import type { Verdict } from "./influxdb/answers.js"
 import { judge } from "./influxdb/answers.js"
 import { fromEnvironment } from "./influxdb/environment.js"
-import type { Credentials, Options, Target } from "./influxdb/options.js"
+import type { Options, Target } from "./influxdb/options.js"
 import { resolveTarget } from "./influxdb/options.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export type { Options, Secret } from "./influxdb/options.js"
+export type { Options } from "./influxdb/options.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Secret } from "../transport/credentials.js"
 
 const sinkName = "influxdb"
 const contentType = "text/plain; charset=utf-8"
@@ -60,95 +66,41 @@ interface Writer {
 const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const target = yield* resolveTarget(options)
-    const client = Http.prepare(yield* HttpClient.HttpClient)
     const sink = options.name ?? sinkName
-    const encode = InfluxLine.make(target)
-    if (target.isInClear) {
-      yield* Effect.logWarning(
-        `${sink}: credentials go over the network in clear: use https, or a proxy on this machine`
-      )
-    }
-
-    const request = (credentials: Credentials | undefined): Http.Request["headers"] =>
-      credentials === undefined ? target.headers : { ...target.headers, authorization: credentials.header }
-
-    const authorized = Effect.mapError(target.authorization, (reason) => new Sink.Unauthorized({ sink, reason }))
+    const poster = yield* Poster.make({ sink, ...target })
 
     const send = (
-      credentials: Credentials | undefined,
       lines: number,
-      request: Http.Request
+      request: Parameters<Poster.Poster["send"]>[0]
     ): Effect.Effect<Verdict, Sink.SinkError> =>
-      Effect.matchEffect(Http.send(client, request), {
-        onFailure: ({ ambiguous, reason }) => Effect.fail(new Sink.Unavailable({ sink, reason, ambiguous })),
-        onSuccess: (answer) =>
-          Effect.map(Clock.currentTimeMillis, (nowMillis) =>
-            judge({ ...answer, body: withoutSecrets(answer.body, credentials) }, { sink, lines, nowMillis })
-          )
-      })
+      Effect.zipWith(poster.send(request), Clock.currentTimeMillis, (answer, nowMillis) =>
+        judge(answer, { sink, lines, nowMillis })
+      )
 
-    const createDatabase = (credentials: Credentials | undefined, database: string) => {
+    const createDatabase = (database: string) => {
       const statement = `CREATE DATABASE "${database.replace(/["\\]/g, "\\$&")}"`
       const bytes = new TextEncoder().encode(new URLSearchParams({ q: statement }).toString())
-      return Effect.flatMap(
-        send(credentials, 1, {
-          method: "POST",
-          url: target.queryUrl,
-          headers: request(credentials),
-          body: { bytes, contentType: "application/x-www-form-urlencoded" }
-        }),
-        settle
+      const body = { bytes, contentType: "application/x-www-form-urlencoded" }
+      return Effect.flatMap(send(1, { method: "POST", url: target.queryUrl, body }), settle)
+    }
+
+    const write: Writer["write"] = (destination, bytes, lines) => {
+      const request = { method: "POST", url: target.writeUrl(destination), body: { bytes, contentType } } as const
+      const post = send(lines, request)
+      return Effect.flatMap(post, (verdict) =>
+        verdict._tag === "NoDatabase" && target.createDatabase
+          ? createDatabase(destination).pipe(Effect.zipRight(post), Effect.flatMap(settle))
+          : settle(verdict)
       )
     }
 
-    const write: Writer["write"] = (destination, body, lines) => {
-      const post = (credentials: Credentials | undefined, packed: Uint8Array | undefined) =>
-        Effect.suspend(() => {
-          const headers = request(credentials)
-          return send(credentials, lines, {
-            method: "POST",
-            url: target.writeUrl(destination),
-            headers: packed === undefined ? headers : { ...headers, "content-encoding": "gzip" },
-            body: { bytes: packed ?? body, contentType }
-          })
-        })
-      const packing = body.length >= target.gzip ? gzip(body) : Effect.succeed(undefined)
-      return Effect.flatMap(authorized, (credentials) =>
-        Effect.flatMap(packing, (packed) =>
-          Effect.flatMap(post(credentials, packed), (verdict) =>
-            verdict._tag === "NoDatabase" && target.createDatabase
-              ? createDatabase(credentials, destination).pipe(
-                  Effect.zipRight(post(credentials, packed)),
-                  Effect.flatMap(settle)
-                )
-              : settle(verdict)
-          )
-        )
-      )
-    }
+    const ping = Effect.flatMap(send(1, { method: "GET", url: target.pingUrl }), settle)
 
-    const ping = Effect.gen(function* () {
-      const credentials = yield* authorized
-      const verdict = yield* send(credentials, 1, { method: "GET", url: target.pingUrl, headers: request(credentials) })
-      yield* settle(verdict)
-    })
-
-    return { target, encode, write, ping }
+    return { target, encode: InfluxLine.make(target), write, ping: Effect.asVoid(ping) }
   })
 
 const settle = (verdict: Verdict): Effect.Effect<Sink.WriteResult, Sink.SinkError> =>
   verdict._tag === "Written" ? Effect.succeed(verdict.result) : Effect.fail(verdict.error)
-
-/** A server or proxy that repeats what it was sent does not get secrets into logs. */
-const withoutSecrets = (words: string, credentials: Credentials | undefined): string => {
-  let left = words
-  for (const secret of credentials?.secrets ?? []) {
-    const text = Redacted.value(secret)
-    // Anything shorter is a part of any text.
-    if (text.length >= 3) left = left.split(text).join("<redacted>")
-  }
-  return left
-}
 
 const sinkOf = ({ encode, write }: Writer, destination: string): Sink.Sink<Uint8Array> => ({
   encode,
@@ -167,19 +119,8 @@ const probe = ({ ping, target, write }: Writer): Effect.Effect<void, Sink.SinkEr
         Effect.asVoid
       )
 
-const bounded =
-  (options: Options) =>
-  (probing: Effect.Effect<void, Sink.SinkError>): Effect.Effect<void, Sink.SinkError> => {
-    const duration = options.requestTimeout ?? "10 seconds"
-    return Effect.timeoutFail(probing, {
-      duration,
-      onTimeout: () =>
-        new Sink.Unavailable({
-          sink: options.name ?? sinkName,
-          reason: `no answer from ${Http.printUrl(String(options.url))} within ${Duration.format(duration)}`
-        })
-    })
-  }
+const bounded = ({ name, requestTimeout, url }: Options) =>
+  Poster.within(name ?? sinkName, Http.printUrl(String(url)), requestTimeout ?? "10 seconds")
 
 /**
  * Whether the server can be reached, takes the credentials, and has the database (version 1: and the retention policy). The

@@ -24,15 +24,14 @@
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
-import { Clock, Config, Duration, Effect, Layer, Redacted } from "effect"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import { Clock, Config, Effect, Layer, Redacted } from "effect"
 import type { ConfigError } from "effect"
 import * as LibratoJson from "../encoding/librato.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
-import { withoutSecrets } from "../transport/credentials.js"
-import { gzip } from "../transport/gzip.js"
 import * as Http from "../transport/http.js"
+import * as Poster from "../transport/poster.js"
 import { judge } from "./librato/answers.js"
 import { fromEnvironment } from "./librato/environment.js"
 import type { Options, Target } from "./librato/options.js"
@@ -53,66 +52,38 @@ export type { Secret } from "../transport/credentials.js"
 const sinkName = "librato"
 const contentType = "application/json"
 
-interface Poster {
+interface Started {
   readonly target: Target
   readonly post: (body: LibratoJson.Body) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
 }
 
-const makePoster = (options: Options): Effect.Effect<Poster, Sink.InvalidOption, HttpClient.HttpClient> =>
+const makePoster = (options: Options): Effect.Effect<Started, Sink.InvalidOption, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const target = yield* resolveTarget(options)
-    const client = Http.prepare(yield* HttpClient.HttpClient)
     const sink = options.name ?? sinkName
-    if (target.isInClear) {
-      yield* Effect.logWarning(
-        `${sink}: credentials go over the network in clear: use https, or a proxy on this machine`
-      )
-    }
-    const secretHeaders = Object.values(target.headers).flatMap((value) => (Redacted.isRedacted(value) ? [value] : []))
-    const post: Poster["post"] = (body) =>
+    const poster = yield* Poster.make({ sink, ...target })
+    const post: Started["post"] = (body) =>
       Effect.gen(function* () {
-        const { header, secrets } = yield* Effect.mapError(
-          target.authorization,
-          (reason) => new Sink.Unauthorized({ sink, reason })
-        )
-        const packed = body.bytes.length >= target.gzip ? yield* gzip(body.bytes) : undefined
-        const headers = { ...target.headers, authorization: header }
-        const answer = yield* Effect.mapError(
-          Http.send(client, {
-            method: "POST",
-            url: target.url,
-            headers: packed === undefined ? headers : { ...headers, "content-encoding": "gzip" },
-            body: { bytes: packed ?? body.bytes, contentType }
-          }),
-          ({ ambiguous, reason }) => new Sink.Unavailable({ sink, reason, ambiguous })
-        )
-        const told = withoutSecrets(answer.body, [...secrets, ...secretHeaders])
-        const verdict = judge({ ...answer, body: told }, { sink, body, nowMillis: yield* Clock.currentTimeMillis })
+        const answer = yield* poster.send({ method: "POST", url: target.url, body: { bytes: body.bytes, contentType } })
+        const verdict = judge(answer, { sink, body, nowMillis: yield* Clock.currentTimeMillis })
         return verdict._tag === "Written" ? verdict.result : yield* verdict.error
       })
     return { target, post }
   })
 
-const sinkOf = ({ post, target }: Poster): Sink.Sink<LibratoJson.Body> => ({
+const sinkOf = ({ post, target }: Started): Sink.Sink<LibratoJson.Body> => ({
   encode: LibratoJson.make(target),
   write: ({ payload }) => post(payload)
 })
 
 /** The service refuses a body without measurements, but only once it has found that they may be written. */
-const probe = (options: Options, { post, target }: Poster): Effect.Effect<void, Sink.SinkError> => {
-  const duration = options.requestTimeout ?? "10 seconds"
-  return post(LibratoJson.make(target)([], Infinity).payload).pipe(
+const probe = (options: Options, { post, target }: Started): Effect.Effect<void, Sink.SinkError> => {
+  const asked = post(LibratoJson.make(target)([], Infinity).payload).pipe(
     Effect.catchTag("Rejected", () => Effect.void),
-    Effect.asVoid,
-    Effect.timeoutFail({
-      duration,
-      onTimeout: () =>
-        new Sink.Unavailable({
-          sink: options.name ?? sinkName,
-          reason: `no answer from ${Http.printUrl(urlOf(options))} within ${Duration.format(duration)}`
-        })
-    })
+    Effect.asVoid
   )
+  const limit = options.requestTimeout ?? "10 seconds"
+  return Poster.within(options.name ?? sinkName, Http.printUrl(urlOf(options)), limit)(asked)
 }
 
 /**
@@ -150,7 +121,7 @@ export const make = (
 
 const define = <E = never>(
   options: Options,
-  startup: (poster: Poster) => Effect.Effect<void, E> = () => Effect.void
+  startup: (poster: Started) => Effect.Effect<void, E> = () => Effect.void
 ): Sink.Definition<LibratoJson.Body, E | Sink.InvalidOption, HttpClient.HttpClient> => ({
   sink: sinkName,
   defaults: { batchSize, batchBytes: 1_000_000, ambiguous: "drop", hostTag: "auto" },

@@ -23,16 +23,16 @@
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import type { Scope } from "effect"
-import { Clock, Config, Duration, Effect, Layer, Redacted } from "effect"
+import { Clock, Config, Duration, Effect, Layer } from "effect"
 import type { ConfigError } from "effect"
 import * as OpenTsdbJson from "../encoding/openTsdbJson.js"
 import * as OpenTsdbLine from "../encoding/openTsdbLine.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
-import { gzip } from "../transport/gzip.js"
 import * as Http from "../transport/http.js"
+import * as Poster from "../transport/poster.js"
 import { printAddress } from "../transport/stream.js"
 import { judge } from "./opentsdb/answers.js"
 import * as Connection from "./opentsdb/connection.js"
@@ -45,7 +45,13 @@ import * as Totals from "./opentsdb/totals.js"
  * @since 0.1.0
  * @category models
  */
-export type { HttpOptions, Options, PointOptions, Secret } from "./opentsdb/options.js"
+export type { HttpOptions, Options, PointOptions } from "./opentsdb/options.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Secret } from "../transport/credentials.js"
 
 const sinkName = "opentsdb"
 const contentType = "application/json"
@@ -87,14 +93,8 @@ const lineSink = ({ connection, target }: Started): Sink.Sink<Uint8Array> =>
 /** As long as a start may wait for a server. */
 const startLimit = Duration.seconds(3)
 
-const within = (sink: string, at: string, limit: Duration.DurationInput) =>
-  Effect.timeoutFail({
-    duration: limit,
-    onTimeout: () => new Sink.Unavailable({ sink, reason: `no answer from ${at} within ${Duration.format(limit)}` })
-  })
-
 const probe = (options: Options, { connection, target }: Started): Effect.Effect<void, Sink.SinkError> =>
-  within(options.name ?? sinkName, printAddress(target.address), startLimit)(connection.probe)
+  Poster.within(options.name ?? sinkName, printAddress(target.address), startLimit)(connection.probe)
 
 /**
  * Whether the server can be reached, within 3 seconds, by a connection that is closed again; with `acknowledge: "version"`
@@ -189,65 +189,30 @@ export const layerConfig = (
 const makePoster = (options: HttpOptions) =>
   Effect.gen(function* () {
     const target = yield* resolveHttpTarget(options)
-    const client = Http.prepare(yield* HttpClient.HttpClient)
     const sink = options.name ?? sinkName
-    if (target.isInClear) {
-      yield* Effect.logWarning(
-        `${sink}: credentials go over the network in clear: use https, or a proxy on this machine`
-      )
-    }
-    const secretHeaders = Object.values(target.headers).flatMap((value) => (Redacted.isRedacted(value) ? [value] : []))
+    const poster = yield* Poster.make({ sink, ...target })
     const post = (body: OpenTsdbJson.Body): Effect.Effect<Sink.WriteResult, Sink.SinkError> =>
       Effect.gen(function* () {
-        const credentials = yield* Effect.mapError(
-          target.authorization,
-          (reason) => new Sink.Unauthorized({ sink, reason })
-        )
-        const packed = body.bytes.length >= target.gzip ? yield* gzip(body.bytes) : undefined
-        const answer = yield* Effect.mapError(
-          Http.send(client, {
-            method: "POST",
-            url: target.url,
-            headers: {
-              ...target.headers,
-              ...(credentials === undefined ? {} : { authorization: credentials.header }),
-              ...(packed === undefined ? {} : { "content-encoding": "gzip" })
-            },
-            body: { bytes: packed ?? body.bytes, contentType }
-          }),
-          ({ ambiguous, reason }) => new Sink.Unavailable({ sink, reason, ambiguous })
-        )
-        const secrets = [...(credentials?.secrets ?? []), ...secretHeaders]
-        const nowMillis = yield* Clock.currentTimeMillis
-        const verdict = judge({ ...answer, body: withoutSecrets(answer.body, secrets) }, { sink, body, nowMillis })
+        const packet = { bytes: body.bytes, contentType }
+        const answer = yield* poster.send({ method: "POST", url: target.url, body: packet })
+        const verdict = judge(answer, { sink, body, nowMillis: yield* Clock.currentTimeMillis })
         return verdict._tag === "Written" ? verdict.result : yield* Effect.fail(verdict.error)
       })
     return { target, post }
   })
 
-type Poster = Effect.Effect.Success<ReturnType<typeof makePoster>>
+type HttpStarted = Effect.Effect.Success<ReturnType<typeof makePoster>>
 
-/** A server or proxy that repeats what it was sent does not get secrets into logs. */
-const withoutSecrets = (words: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  let left = words
-  for (const secret of secrets) {
-    const text = Redacted.value(secret)
-    // Anything shorter is a part of any text.
-    if (text.length >= 3) left = left.split(text).join("<redacted>")
-  }
-  return left
-}
-
-const jsonSink = ({ post, target }: Poster): Sink.Sink<OpenTsdbJson.Body> =>
+const jsonSink = ({ post, target }: HttpStarted): Sink.Sink<OpenTsdbJson.Body> =>
   sinkOf(target, OpenTsdbJson.make(target), post)
 
 /** Servers refuse a body without points, but only once they have read it. */
 const nothing: OpenTsdbJson.Body = { bytes: new TextEncoder().encode("[]"), points: [] }
 
-const probeHttp = (options: HttpOptions, { post, target }: Poster): Effect.Effect<void, Sink.SinkError> =>
+const probeHttp = (options: HttpOptions, { post, target }: HttpStarted): Effect.Effect<void, Sink.SinkError> =>
   post(nothing).pipe(
     Effect.catchTag("Rejected", () => Effect.void),
-    within(options.name ?? sinkName, Http.printUrl(target.url), options.requestTimeout ?? startLimit),
+    Poster.within(options.name ?? sinkName, Http.printUrl(target.url), options.requestTimeout ?? startLimit),
     Effect.asVoid
   )
 
@@ -276,7 +241,7 @@ export const makeHttp = (
 
 const defineHttp = <E = never>(
   options: HttpOptions,
-  startup: (poster: Poster) => Effect.Effect<void, E> = () => Effect.void
+  startup: (poster: HttpStarted) => Effect.Effect<void, E> = () => Effect.void
 ): Sink.Definition<OpenTsdbJson.Body, E | Sink.InvalidOption, HttpClient.HttpClient> => ({
   ...common(options, "ms"),
   defaults: { batchSize: 500, batchBytes: 65_536, ambiguous: "retry", hostTag: "auto" },

@@ -31,6 +31,7 @@ import type { SinkError, WriteResult } from "../../Sink.js"
 import { Misconfigured, Rejected, Throttled, TooLarge, Unauthorized, Unavailable } from "../../Sink.js"
 import type { Answer } from "../../transport/http.js"
 import { printUrl, retryAfter } from "../../transport/http.js"
+import { type Members, membersOf, readable } from "../../transport/words.js"
 
 export type Verdict =
   | { readonly _tag: "Written"; readonly result: WriteResult }
@@ -43,9 +44,6 @@ export interface Asked {
   readonly lines: number
   readonly nowMillis: number
 }
-
-/** Bytes of the server's own words that an error repeats. */
-const maxWords = 1024
 
 /** InfluxDB 3 names no more lines than these. */
 const maxNamedLines = 100
@@ -133,7 +131,7 @@ const aboutSettings =
 
 /** InfluxDB 3 says which lines were bad: all others are stored, or none is where it takes a batch whole. */
 const namedLines = ({ body }: Answer, lines: number): WriteResult | undefined => {
-  const parsed = parse(body)
+  const parsed = membersOf(body)
   const data = parsed?.["data"]
   const isPartial = Array.isArray(data)
   const entries: ReadonlyArray<unknown> = isPartial ? data : [data]
@@ -153,24 +151,14 @@ const namedLines = ({ body }: Answer, lines: number): WriteResult | undefined =>
   }
 }
 
-const parse = (body: string): Readonly<Record<string, unknown>> | undefined => {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    // An array has no words under names, which is all that is asked.
-    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
-}
-
 const isPlainSuccess = (body: string): boolean => {
   if (body.trim() === "") return true
-  const parsed = parse(body)
+  const parsed = membersOf(body)
   return parsed !== undefined && errorOf(parsed) === undefined && parsed["code"] === undefined
 }
 
 /** Statements fail with 200, and an error among their results. */
-const errorOf = (parsed: Readonly<Record<string, unknown>>): unknown => {
+const errorOf = (parsed: Members): unknown => {
   const { error, results } = parsed
   // What is there is checked.
   const first = Array.isArray(results) ? (results[0] as { readonly error?: unknown } | null) : undefined
@@ -179,15 +167,7 @@ const errorOf = (parsed: Readonly<Record<string, unknown>>): unknown => {
 
 /** What the server says, on one line. */
 const wordsOf = ({ body, headers }: Answer): string => {
-  const parsed = parse(body)
+  const parsed = membersOf(body)
   const said = [parsed && errorOf(parsed), parsed?.["message"], headers["x-influxdb-error"], body]
   return readable(String(said.find((words) => typeof words === "string" && words !== "") ?? ""))
-}
-
-// Control characters, and those that make text run backwards or away.
-const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-
-const readable = (words: string): string => {
-  const plain = words.trim().replace(unprintable, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`)
-  return plain.length > maxWords ? `${plain.slice(0, maxWords - 1)}…` : plain
 }

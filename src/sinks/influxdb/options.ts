@@ -6,15 +6,8 @@ import { Effect, Redacted } from "effect"
 import type { Precision } from "../../encoding/influxLine.js"
 import type { DeliveryOptions, SeriesInfo } from "../../Sink.js"
 import { InvalidOption } from "../../Sink.js"
-import { printUrl } from "../../transport/http.js"
-
-/**
- * A secret, or an effect that gets it: that is run again for every write, so that a rotated one is picked up.
- *
- * @since 0.1.0
- * @category models
- */
-export type Secret = Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown>
+import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
+import { type Base, baseOf, headersOf } from "../../transport/poster.js"
 
 /**
  * All but `url` and the name of a database or bucket have defaults, also those of delivery: here at most 5000 lines and
@@ -61,12 +54,6 @@ export interface Options extends DeliveryOptions {
   readonly quantiles?: ReadonlyArray<number> | undefined
   /** Sent with every request. Default: none. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-}
-
-export interface Credentials {
-  readonly header: Redacted.Redacted
-  /** What no log may repeat. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
 }
 
 export interface Target {
@@ -125,16 +112,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const uint = options.uint ?? (version === 1 ? "unsupported" : "supported")
     oneOf("uint", uint, ["supported", "unsupported"])
 
-    const base = baseOf(options.url)
-    if (base === undefined) {
-      const given = String(options.url)
-      // Without a scheme it is no address in which a password could be told from the rest, unless it has an @.
-      if (/^[\w.[\]-]+(:\d+)?(\/[\w./-]*)?$/.test(given)) {
-        refuse("url", JSON.stringify(given), `an address with a scheme, such as http://${given}`)
-      } else {
-        refuse("url", printUrl(given), "an http or https address without user name, password, query and fragment")
-      }
-    }
+    const base = baseOf(options.url, /\/(write|api\/v2\/write|api\/v3\/write_lp)?\/?$/, refuse)
     only("database", "13")
     only("bucket", "2")
     only("org", "2")
@@ -152,14 +130,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const quantiles = options.quantiles ?? [0.5, 0.95, 0.99]
     for (const q of quantiles) if (!(q >= 0 && q <= 1)) refuse("quantiles", show(q), "a list of numbers from 0 to 1")
 
-    const headers: Record<string, string | Redacted.Redacted> = { "user-agent": "effect-metrics" }
-    for (const [name, value] of Object.entries(options.headers ?? {})) {
-      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) refuse("headers", show(name), "a list of valid header names")
-      if (!isHeaderText(Redacted.isRedacted(value) ? Redacted.value(value) : value)) {
-        refuse(`headers.${name}`, "the text given", "free of line breaks and of characters beyond Latin-1")
-      }
-      headers[name.toLowerCase()] = value
-    }
+    const headers = headersOf(options.headers, refuse)
     const { password, token, username } = options
     if (Redacted.isRedacted(token) && !isToken(Redacted.value(token))) refuse("token", "<redacted>", tokenExpected)
     if (token !== undefined && (username !== undefined || password !== undefined)) {
@@ -194,10 +165,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       destination,
       headers,
       authorization: authorizationOf(version, options),
-      isInClear:
-        (token ?? password) !== undefined &&
-        base.protocol === "http:" &&
-        !/^(localhost|127\..*|\[::1\])$/.test(base.hostname),
+      isInClear: (token ?? password) !== undefined && base.isInClear,
       precision,
       gzip,
       uint,
@@ -212,61 +180,25 @@ const show = (value: unknown): string =>
 
 const isName = (name: string | undefined): name is string => name !== undefined && name !== "" && !/\p{Cc}/u.test(name)
 
-// What `fetch` and Node let through in a header.
-const isHeaderText = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
-
 // Line breaks would be headers of their own; a password is in Base64, so it may be anything.
 const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
 
 const tokenExpected = "of visible ASCII characters only"
 
-/** Without the endpoint's own path, if that was given too. */
-const baseOf = (url: string | URL): URL | undefined => {
-  try {
-    const base = new URL(url)
-    if (base.protocol !== "http:" && base.protocol !== "https:") return undefined
-    if (base.username !== "" || base.password !== "" || base.search !== "" || base.hash !== "" || base.port === "0")
-      return undefined
-    base.pathname = base.pathname.replace(/\/(write|api\/v2\/write|api\/v3\/write_lp)?\/?$/, "")
-    return base
-  } catch {
-    return undefined
-  }
-}
-
-const withPath = (base: URL, path: string): string => `${base.origin}${base.pathname.replace(/\/$/, "")}${path}`
+const withPath = ({ origin, pathname }: Base, path: string): string => origin + pathname + path
 
 const authorizationOf = (version: 1 | 2 | 3, options: Options): Target["authorization"] => {
   const { password, token, username } = options
   if (token !== undefined) {
     return Effect.flatMap(secretOf("token", token), (secret) =>
       isToken(secret)
-        ? Effect.succeed(credentials(`${version === 2 ? "Token" : "Bearer"} ${secret}`, secret))
+        ? Effect.succeed({
+            header: Redacted.make(`${version === 2 ? "Token" : "Bearer"} ${secret}`),
+            secrets: [Redacted.make(secret)]
+          })
         : Effect.fail(`the token is not ${tokenExpected}`)
     )
   }
   if (username === undefined || password === undefined) return Effect.succeed(undefined)
-  return Effect.map(secretOf("password", password), (secret) =>
-    credentials(`Basic ${base64(`${username}:${secret}`)}`, secret)
-  )
-}
-
-const credentials = (header: string, secret: string): Credentials => ({
-  header: Redacted.make(header),
-  secrets: [Redacted.make(header.slice(header.indexOf(" ") + 1)), Redacted.make(secret)]
-})
-
-/** Why it failed is not told: that may repeat the secret. */
-const secretOf = (option: string, secret: Secret): Effect.Effect<string, string> =>
-  Redacted.isRedacted(secret)
-    ? Effect.succeed(Redacted.value(secret))
-    : secret.pipe(
-        Effect.map(Redacted.value),
-        Effect.catchAllCause(() => Effect.fail(`the ${option} could not be had`))
-      )
-
-const base64 = (text: string): string => {
-  let binary = ""
-  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte)
-  return btoa(binary)
+  return Effect.map(secretOf("password", password), (secret) => basic(username, secret, secret))
 }

@@ -29,7 +29,8 @@ import { Misconfigured, Rejected, Throttled, TooLarge, Unauthorized, Unavailable
 import type { Answer } from "../../transport/http.js"
 import { printUrl, retryAfter } from "../../transport/http.js"
 import { rejectedBy } from "./partial.js"
-import { complaints, isObject, type Members, parse, readable } from "./words.js"
+import { isObject, type Members, membersOf, readable } from "../../transport/words.js"
+import { complaints } from "./words.js"
 
 export type Verdict =
   { readonly _tag: "Written"; readonly result: WriteResult } | { readonly _tag: "Failed"; readonly error: SinkError }
@@ -46,14 +47,14 @@ const failed = (error: SinkError): Verdict => ({ _tag: "Failed", error })
 
 export const judge = (answer: Answer, { body, nowMillis, sink }: Asked): Verdict => {
   const { headers, status } = answer
-  const members = parse(answer.body)
+  const members = membersOf(answer.body)
   const said = members === undefined ? [] : complaints(members)
   const words = readable(said.length > 0 ? said.join("; ") : answer.body)
   const common = { sink, reason: `${status}: ${words === "" ? "no reason given" : words}` }
   const patience = () => new Throttled({ ...common, retryAfterMillis: waitOf(headers, nowMillis) })
 
   if (status >= 200 && status < 300) {
-    if (answer.body.trim() === "") return written({})
+    if (/^\s*(null)?\s*$/.test(answer.body)) return written({})
     const isOurs = members === undefined ? answer.body.trimStart().startsWith("{") : members["error"] === undefined
     if (isOurs) return written({ rejected: rejectedBy(answer.body, members, body) })
     return failed(new Misconfigured({ sink, reason: `${status} with an error or from something else: ${words}` }))

@@ -7,7 +7,7 @@ import type { DeliveryOptions } from "../../Sink.js"
 import { InvalidOption } from "../../Sink.js"
 import type { Credentials, Secret } from "../../transport/credentials.js"
 import { basic, secretOf } from "../../transport/credentials.js"
-import { printUrl } from "../../transport/http.js"
+import { baseOf, headersOf } from "../../transport/poster.js"
 
 /**
  * What a series is called where it has a source and no tags.
@@ -109,14 +109,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       "measurements"
     ])
     if (service === "appoptics" && api === "metrics") refuse("api", show(api), `"measurements" for AppOptics`)
-    const base = baseOf(urlOf(options))
-    if (base === undefined) {
-      refuse(
-        "url",
-        printUrl(urlOf(options)),
-        "an http or https address without user name, password, query and fragment"
-      )
-    }
+    const base = baseOf(urlOf(options), /\/(v1\/(metrics|measurements)|v1)?\/?$/, refuse)
     const { email, gzip = Infinity, naming = "folded", period, quantiles = [], sanitise = false, token } = options
     const sourceTags = options.sourceTags ?? ["source", "host"]
     if (typeof naming !== "function") oneOf("naming", naming, ["folded", "bare"])
@@ -135,15 +128,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     if (!areQuantiles) refuse("quantiles", show(quantiles), "a list of numbers from 0 to 1")
     if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
 
-    const headers: Record<string, string | Redacted.Redacted> = { "user-agent": "effect-metrics" }
-    for (const [name, value] of Object.entries(options.headers ?? {})) {
-      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) refuse("headers", show(name), "a list of valid header names")
-      // What `fetch` and Node let through.
-      else if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(Redacted.isRedacted(value) ? Redacted.value(value) : value)) {
-        refuse(`headers.${name}`, "the text given", "free of line breaks and of characters beyond Latin-1")
-      }
-      headers[name.toLowerCase()] = value
-    }
+    const headers = headersOf(options.headers, refuse)
     if (token === undefined) refuse("token", "undefined", "an API token")
     else if (Redacted.isRedacted(token) && !isToken(Redacted.value(token))) refuse("token", "<redacted>", tokenExpected)
     if (service === "librato" && email === undefined) {
@@ -167,7 +152,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       url: `${base.origin}${base.pathname}/v1/${api}`,
       headers,
       authorization: authorizationOf(email, token),
-      isInClear: base.protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(base.hostname),
+      isInClear: base.isInClear,
       gzip
     }
     return Effect.succeed(target)
@@ -188,19 +173,3 @@ const authorizationOf = (email: string | undefined, token: Secret): Target["auth
       ? Effect.succeed(basic(email ?? secret, email === undefined ? "" : secret, secret))
       : Effect.fail(`the token is not ${tokenExpected}`)
   )
-
-/** Its path without a slash at the end, and without the endpoint's own, if that was given too. */
-const baseOf = (
-  url: string
-):
-  | { readonly origin: string; readonly pathname: string; readonly protocol: string; readonly hostname: string }
-  | undefined => {
-  try {
-    const { hash, hostname, origin, password, pathname, port, protocol, search, username } = new URL(url)
-    if (protocol !== "http:" && protocol !== "https:") return undefined
-    if (username !== "" || password !== "" || search !== "" || hash !== "" || port === "0") return undefined
-    return { origin, protocol, hostname, pathname: pathname.replace(/\/(v1\/(metrics|measurements)|v1)?\/?$/, "") }
-  } catch {
-    return undefined
-  }
-}

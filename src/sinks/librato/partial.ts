@@ -4,7 +4,8 @@
  */
 import type { Body } from "../../encoding/librato.js"
 import type { WriteResult } from "../../Sink.js"
-import { complaints, isObject, type Members, readable, textOf } from "./words.js"
+import { isObject, type Members, readable } from "../../transport/words.js"
+import { complaints, textOf } from "./words.js"
 
 type Rejections = NonNullable<WriteResult["rejected"]>
 

@@ -30,7 +30,7 @@ import type { SinkError, WriteResult } from "../../Sink.js"
 import { Misconfigured, Rejected, Throttled, TooLarge, Unauthorized, Unavailable } from "../../Sink.js"
 import type { Answer } from "../../transport/http.js"
 import { printUrl, retryAfter } from "../../transport/http.js"
-import { readable } from "./words.js"
+import { isObject, type Members, membersOf, readable } from "../../transport/words.js"
 
 export type Verdict =
   { readonly _tag: "Written"; readonly result: WriteResult } | { readonly _tag: "Failed"; readonly error: SinkError }
@@ -42,15 +42,10 @@ export interface Asked {
   readonly nowMillis: number
 }
 
-/** Characters of the server's own words that an error repeats. */
-const maxWords = 1024
-
-type Json = Readonly<Record<string, unknown>>
-
 export const judge = (answer: Answer, { body, nowMillis, sink }: Asked): Verdict => {
   const { headers, status } = answer
   if (status === 204) return delivered
-  const parsed = parse(answer.body)
+  const parsed = membersOf(answer.body)
   const words = wordsOf(answer.body, parsed)
   const common = { sink, reason: `${status}: ${words === "" ? "no reason given" : words}` }
   const isSuccess = status >= 200 && status < 300
@@ -98,10 +93,10 @@ const failed = (error: SinkError): Verdict => ({ _tag: "Failed", error })
 interface Details {
   readonly failed: number
   readonly timeouts: number
-  readonly errors: ReadonlyArray<Json>
+  readonly errors: ReadonlyArray<Members>
 }
 
-const detailsOf = (parsed: Json | undefined): Details | undefined => {
+const detailsOf = (parsed: Members | undefined): Details | undefined => {
   if (parsed === undefined) return undefined
   const { errors = [], failed, success, timeouts = 0 } = parsed
   if (typeof success !== "number" || typeof failed !== "number" || typeof timeouts !== "number") return undefined
@@ -117,7 +112,7 @@ const inDetail = (
   { sink }: { readonly sink: string }
 ): Verdict => {
   if (count === 0 && timeouts === 0) return delivered
-  const reasons = errors.map(({ error }) => readable(typeof error === "string" ? error : "no reason given", maxWords))
+  const reasons = errors.map(({ error }) => readable(typeof error === "string" ? error : "no reason given"))
   const patience = reasons.find((reason) => /throttl/i.test(reason))
   if (patience !== undefined) return failed(new Throttled({ sink, reason: patience, ambiguous: true }))
   const unstored = reasons.find((reason) => aboutStorage.test(reason))
@@ -167,21 +162,9 @@ const keyOf = (point: unknown): string | undefined => {
   return isObject(tags) ? JSON.stringify([metric, Number(timestamp), Object.entries(tags).sort()]) : undefined
 }
 
-// What is read of it is checked.
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null
-
-const parse = (body: string): Json | undefined => {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    return isObject(parsed) ? parsed : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /** What the server says, on one line. */
-const wordsOf = (body: string, parsed: Json | undefined): string => {
+const wordsOf = (body: string, parsed: Members | undefined): string => {
   const error = parsed?.["error"]
   const said = [isObject(error) ? error["message"] : error, parsed?.["message"], body]
-  return readable(String(said.find((words) => typeof words === "string" && words !== "") ?? ""), maxWords)
+  return readable(String(said.find((words) => typeof words === "string" && words !== "") ?? ""))
 }

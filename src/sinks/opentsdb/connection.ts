@@ -7,7 +7,7 @@ import { Misconfigured, Throttled, Unavailable } from "../../Sink.js"
 import * as Stream from "../../transport/stream.js"
 import type { Target } from "./options.js"
 import { replyOf } from "./replies.js"
-import { readable } from "./words.js"
+import { readable } from "../../transport/words.js"
 
 export interface Connection {
   readonly write: (lines: Uint8Array) => Effect.Effect<void, SinkError>

@@ -6,7 +6,8 @@ import { isReplacement } from "../../encoding/openTsdbNames.js"
 import type { Dialect, Resolution } from "../../encoding/openTsdbPoints.js"
 import type { DeliveryOptions } from "../../Sink.js"
 import { InvalidOption } from "../../Sink.js"
-import { printUrl } from "../../transport/http.js"
+import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
+import { baseOf, headersOf } from "../../transport/poster.js"
 import type { Address, TlsOptions } from "../../transport/stream.js"
 
 /**
@@ -66,14 +67,6 @@ export interface Options extends PointOptions {
 }
 
 /**
- * A secret, or an effect that gets it: that is run again for every write, so that a rotated one is picked up.
- *
- * @since 0.1.0
- * @category models
- */
-export type Secret = Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown>
-
-/**
  * Of JSON over HTTP. Only `url` is needed. Delivery: at most 500 measurements and 64 KiB a write, before compression.
  *
  * @since 0.1.0
@@ -108,12 +101,6 @@ export interface Points extends Dialect {
 export interface Target extends Points {
   readonly address: Address
   readonly acknowledge: "none" | "version"
-}
-
-export interface Credentials {
-  readonly header: Redacted.Redacted
-  /** What no log may repeat. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
 }
 
 export interface HttpTarget extends Points {
@@ -177,10 +164,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
 export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarget, InvalidOption> =>
   checking((refuse) => {
     const { acknowledge = "queued", gzip = 1000, password, username } = options
-    const base = baseOf(options.url)
-    if (base === undefined) {
-      refuse("url", printUrl(String(options.url)), "an http or https address without user name, password and query")
-    }
+    const base = baseOf(options.url, /\/(api\/put)?\/?$/, refuse)
     oneOf(refuse, "acknowledge", acknowledge, ["queued", "stored"])
     if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
     if ((username === undefined) !== (password === undefined)) {
@@ -190,27 +174,18 @@ export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarge
     if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
       refuse("username", show(username), "a name without colon and control characters")
     }
-    const headers: Record<string, string | Redacted.Redacted> = { "user-agent": "effect-metrics" }
-    for (const [name, value] of Object.entries(options.headers ?? {})) {
-      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) refuse("headers", show(name), "a list of valid header names")
-      // What `fetch` and Node let through.
-      else if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(Redacted.isRedacted(value) ? Redacted.value(value) : value)) {
-        refuse(`headers.${name}`, "the text given", "free of line breaks and of characters beyond Latin-1")
-      }
-      headers[name.toLowerCase()] = value
-    }
+    const headers = headersOf(options.headers, refuse)
     const hasSecrets = password !== undefined || Object.values(options.headers ?? {}).some(Redacted.isRedacted)
-    const isLocal = base === undefined || /^(localhost|127\..*|\[::1\])$/.test(base.hostname)
     const sync = acknowledge === "stored" ? `&sync&sync_timeout=${syncMillis(options.requestTimeout)}` : ""
     return {
       ...pointsOf(options, "ms", refuse),
-      url: base === undefined ? "" : `${base.origin}${base.pathname.replace(/\/$/, "")}/api/put?details${sync}`,
+      url: base === undefined ? "" : `${base.origin}${base.pathname}/api/put?details${sync}`,
       headers,
       authorization:
         username === undefined || password === undefined
           ? Effect.succeed(undefined)
-          : Effect.map(secretOf(password), (secret) => basic(username, secret)),
-      isInClear: hasSecrets && base?.protocol === "http:" && !isLocal,
+          : Effect.map(secretOf("password", password), (secret) => basic(username, secret, secret)),
+      isInClear: hasSecrets && base?.isInClear === true,
       gzip
     }
   })
@@ -220,33 +195,3 @@ const syncMillis = (requestTimeout: Duration.DurationInput = "10 seconds"): numb
   Math.max(1, Math.floor(Duration.toMillis(requestTimeout) * 0.9))
 
 const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100)
-
-/** Without the endpoint's own path, if that was given too. */
-const baseOf = (url: string | URL): URL | undefined => {
-  try {
-    const base = new URL(url)
-    if (base.protocol !== "http:" && base.protocol !== "https:") return undefined
-    if (base.username !== "" || base.password !== "" || base.search !== "" || base.hash !== "" || base.port === "0")
-      return undefined
-    base.pathname = base.pathname.replace(/\/(api\/put)?\/?$/, "")
-    return base
-  } catch {
-    return undefined
-  }
-}
-
-const basic = (username: string, secret: string): Credentials => {
-  let binary = ""
-  for (const byte of new TextEncoder().encode(`${username}:${secret}`)) binary += String.fromCharCode(byte)
-  const encoded = btoa(binary)
-  return { header: Redacted.make(`Basic ${encoded}`), secrets: [Redacted.make(encoded), Redacted.make(secret)] }
-}
-
-/** Why it failed is not told: that may repeat the secret. */
-const secretOf = (secret: Secret): Effect.Effect<string, string> =>
-  Redacted.isRedacted(secret)
-    ? Effect.succeed(Redacted.value(secret))
-    : secret.pipe(
-        Effect.map(Redacted.value),
-        Effect.catchAllCause(() => Effect.fail("the password could not be had"))
-      )
