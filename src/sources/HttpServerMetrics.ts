@@ -111,13 +111,15 @@ export const middleware = (
         const hub = serviceIn<Metrics.Service>(context, Metrics.Metrics.key)
         // The default hub drops it, and says once what is wrong.
         if (hub === undefined) return Effect.zipRight(unprovided, app)
-        const outer = serviceIn<Exchange>(context, Current.key)
+        const request = Context.unsafeGet(context, HttpServerRequest.HttpServerRequest)
+        const around = serviceIn<Exchange>(context, Current.key)
+        // A handler may ask another app, in its own context.
+        const outer = around?.request.source === request.source ? around : undefined
         const counted = outer?.find(rules.identity)
         if (counted !== undefined) {
           matchedInside(counted, context)
           return app
         }
-        const request = Context.unsafeGet(context, HttpServerRequest.HttpServerRequest)
         if (excluded.size > 0 && excluded.has(pathOf(request.url))) return app
         const method = methodOf(request.method)
         const scheme = schemeOf(request)

@@ -235,6 +235,25 @@ for (const [place, serve] of Object.entries(webPlaces)) {
   })
 }
 
+describe("a handler that asks another app", () => {
+  it.live("is a request, and what it asks is one of its own", () =>
+    Effect.gen(function* () {
+      const inner = Effect.orDie(users)
+      const outer = HttpRouter.empty.pipe(
+        HttpRouter.get(
+          "/outer",
+          Effect.flatMap(webHandler(inner, measured), (ask) => Effect.map(ask("/users/1"), HttpServerResponse.fromWeb))
+        )
+      )
+      const { ask } = yield* serving(HttpServer.serve(outer, measured))
+      assert.strictEqual((yield* ask("/outer")).body, "hello")
+      yield* counted(2)
+      assert.deepStrictEqual(yield* lines(), ["GET /users/:id 200 success", "GET /outer 200 success"])
+      assert.deepStrictEqual(yield* inFlight(), [1, 2, 1, 0])
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
+})
+
 /** As tracers have them: with fields that no other object may be asked for. */
 class Made implements Tracer.Span {
   readonly _tag = "Span"
