@@ -113,7 +113,7 @@ export const middlewareServer = {
   run: async ({ isQuick }) => {
     const amount = isQuick ? 200 : 4_000
     const rounds = isQuick ? 1 : 10
-    const warmup = isQuick ? 0 : 2
+    const warmup = isQuick ? 0 : 4
     /** @type {Map<string, Array<number>>} */
     const costs = new Map(servers.map(({ id }) => [id, []]))
     const started = await Promise.all(servers.map(async ({ id }) => /** @type {const} */ ([id, await serverOf(id)])))
