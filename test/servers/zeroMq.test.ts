@@ -1,0 +1,224 @@
+/** The relay with programs that are not ours: ZeroMQ's own library for Python, which speaks Zibrato's frames as Zibrato did. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule, type Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as Metrics from "../../src/Metrics.js"
+import { decode } from "../../src/encoding/relayReader.js"
+import { backend, joined, ports, publish, startBroker, startWorker, totals } from "../relay/harness.js"
+import { missing } from "./harness.js"
+
+const cache = process.env["EFFECT_METRICS_CACHE"] ?? fileURLToPath(new URL("../../.cache/servers", import.meta.url))
+const root = `${cache}/python3-zmq/usr/lib`
+const python = "/usr/bin/python3"
+const there = existsSync(`${root}/python3/dist-packages/zmq/__init__.py`) && existsSync(python)
+const noPython = missing("python3-zmq", there ? python : undefined)
+
+interface Program {
+  readonly lines: ReadonlyArray<string>
+  readonly saying: (word: string) => Effect.Effect<void>
+  readonly ended: Effect.Effect<number>
+}
+
+/** A program that is ended with the scope, if it has not ended by then. */
+const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const child: ChildProcess = spawn(command, args, {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env }
+    })
+    const lines: Array<string> = []
+    let rest = ""
+    child.stdout!.on("data", (chunk: Buffer) => {
+      const parts = (rest + chunk.toString("latin1")).split("\n")
+      rest = parts.pop()!
+      lines.push(...parts)
+    })
+    const exit = new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? -1)))
+    yield* Effect.addFinalizer(() =>
+      Effect.promise(() => {
+        child.kill("SIGKILL")
+        return exit
+      })
+    )
+    return {
+      lines,
+      saying: (word) => Effect.asVoid(Effect.repeat(Effect.sleep(5), { until: () => lines.includes(word) })),
+      ended: Effect.promise(() => exit)
+    }
+  })
+
+const runPython = (code: string, ...args: ReadonlyArray<string | number>) =>
+  run(python, ["-u", "-c", code, ...args.map(String)], {
+    PYTHONPATH: `${root}/python3/dist-packages`,
+    LD_LIBRARY_PATH: `${root}/x86_64-linux-gnu`
+  })
+
+/** Sends as Zibrato's client does, once it hears of the broker. */
+const client = `
+import sys, time, zmq
+from zmq.utils.monitor import recv_monitor_message
+socket = zmq.Context().socket(zmq.PUB)
+monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+socket.connect("tcp://127.0.0.1:" + sys.argv[1])
+recv_monitor_message(monitor)
+time.sleep(0.3)
+for i in range(int(sys.argv[2])):
+    level, kind = (("info", "Counter"), ("crit", "Counter"), ("info", "Timer"), ("info", "Gauge"))[i % 4]
+    socket.send_string("|".join((level, kind, kind.lower() + "_name", str(0.5 if kind == "Timer" else 2), "1357682400", "web-1")))
+socket.send_string("info|Counter|broken")
+socket.close(1000)
+zmq.Context.instance().term()
+`
+
+/** Prints what it hears, frame by frame in hexadecimal. As a broker of Zibrato's it binds; as a worker of Zibrato's it connects. */
+const listener = `
+import sys, zmq
+socket = zmq.Context().socket(zmq.SUB)
+socket.setsockopt_string(zmq.SUBSCRIBE, sys.argv[3])
+getattr(socket, sys.argv[1])("tcp://127.0.0.1:" + sys.argv[2])
+print("listening", flush=True)
+while True:
+    print(" ".join(frame.hex() for frame in socket.recv_multipart()), flush=True)
+`
+
+const textOf = (line: string): string =>
+  line
+    .split(" ")
+    .map((hex) => Buffer.from(hex, "hex").toString())
+    .join(" ")
+
+const record = Effect.gen(function* () {
+  yield* Metrics.incrementBy(Metrics.counter("counter_name", { level: "info" }), 4)
+  yield* Metrics.set(Metrics.gauge("gauge_name", { level: "information" }), 0)
+  yield* Metrics.record(Metrics.timer("timer_name", { level: "info" }), 0.25)
+})
+
+describe.skipIf(noPython)("with programs in Python", () => {
+  it.scopedLive("Zibrato's clients reach a worker", () =>
+    Effect.gen(function* () {
+      const at = yield* ports
+      yield* startBroker(at)
+      const worker = yield* startWorker(at)
+      yield* joined(at, worker)
+      const { malformed: before } = (yield* worker.account).unreadable
+      const program = yield* runPython(client, at.port, 1000)
+      assert.strictEqual(yield* program.ended, 0)
+      yield* Effect.repeat(Effect.delay(worker.account, 10), {
+        until: ({ unreadable }) => unreadable.malformed > before
+      })
+      yield* worker.stop
+      assert.deepStrictEqual(totals(worker.backend.measurements), {
+        "info counter_name source=web-1": 500,
+        "crit counter_name source=web-1": 500,
+        "info timer_name source=web-1": 250,
+        "info gauge_name source=web-1": 500
+      })
+    })
+  )
+
+  it.scopedLive("Zibrato's workers hear a publisher, through the broker", () =>
+    Effect.gen(function* () {
+      const at = yield* ports
+      yield* startBroker(at)
+      const worker = yield* startWorker(at)
+      const program = yield* runPython(listener, "connect", at.workerPort, "info|")
+      yield* program.saying("listening")
+      yield* joined(at, worker)
+      yield* Effect.repeat(
+        publish(at, Metrics.increment(Metrics.counter("probe", { level: "info" })), { format: "zibrato" }),
+        {
+          until: () => program.lines.some((line) => textOf(line).includes("Counter|probe"))
+        }
+      )
+      yield* publish(at, record, { format: "zibrato", source: "deathstar" })
+      const heard = () =>
+        program.lines
+          .slice(1)
+          .map(textOf)
+          .filter((line) => /(counter|gauge|timer)_name/.test(line))
+      yield* Effect.repeat(Effect.sleep(5), { until: () => heard().length === 2 })
+      assert.deepStrictEqual(
+        heard()
+          .map((line) => line.replace(/\|\d{10}\|/, "|time|"))
+          .sort(),
+        ["info|Counter|counter_name|4|time|deathstar", "info|Timer|timer_name|0.25|time|deathstar"]
+      )
+    })
+  )
+
+  it.scopedLive("a broker of Zibrato's hears a publisher, in both formats", () =>
+    Effect.gen(function* () {
+      const at = yield* ports
+      const program = yield* runPython(listener, "bind", at.port, "")
+      yield* program.saying("listening")
+      yield* publish(at, record, { format: "zibrato" })
+      yield* publish(at, record)
+      yield* Effect.repeat(Effect.sleep(5), { until: () => program.lines.length >= 6 })
+      const lines = program.lines.slice(1)
+      assert.include(
+        lines.map((line) => textOf(line).replace(/\|\d{10}\|/, "|time|")),
+        "information|Gauge|gauge_name|0|time|not_specified"
+      )
+      const native = lines
+        .map((line) => line.split(" ").map((hex) => Buffer.from(hex, "hex")))
+        .filter(({ length }) => length === 2)
+      assert.deepStrictEqual(native.map(([topic]) => topic!.toString()).sort(), ["info\0", "information\0"])
+      const bodies = native.map(([, body]) => decode(body!, Infinity))
+      assert.deepStrictEqual(
+        bodies
+          .flatMap((body) => ("measurements" in body ? body.measurements.map(({ series }) => series.name) : []))
+          .sort(),
+        ["counter_name", "gauge_name", "timer_name"]
+      )
+    })
+  )
+})
+
+describe("between processes", () => {
+  const soon = () => backend({ schedule: Schedule.fixed("50 millis") })
+  const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+  it.scopedLive("the totals of all publishers arrive at the workers, level by level", () =>
+    Effect.gen(function* () {
+      const at = yield* ports
+      yield* startBroker(at)
+      const info = yield* startWorker(at, { levels: ["info"] }, soon())
+      const crit = yield* startWorker(at, { levels: ["crit"] }, soon())
+      yield* joined(at, info, { ...crit, level: "crit" })
+      const [apps, times] = [3, 8000]
+      const programs = yield* Effect.forEach(Array.from({ length: apps }), (_, i) =>
+        run(process.execPath, [
+          "--import",
+          "tsx",
+          file("../process/publisher.ts"),
+          String(at.port),
+          `app-${i}`,
+          String(times)
+        ])
+      )
+      for (const { ended } of programs) assert.strictEqual(yield* ended, 0)
+      // What they have handed over is on its way still.
+      yield* Effect.repeat(Effect.sleep(10), {
+        until: () =>
+          totals(info.backend.measurements)["info size"] === apps * times &&
+          totals(crit.backend.measurements)["crit work"] === (apps * times) / 4
+      })
+      yield* info.stop
+      yield* crit.stop
+      assert.deepStrictEqual(totals(crit.backend.measurements), { "crit work": (apps * times) / 4 })
+      assert.deepStrictEqual(totals(info.backend.measurements), {
+        "info work": apps * times,
+        "info mine app=app-0": times,
+        "info mine app=app-1": times,
+        "info mine app=app-2": times,
+        "info size": apps * times
+      })
+    })
+  )
+})
