@@ -12,7 +12,7 @@ import * as Bytes from "./bytes.js"
 import { maxKeyBytes, namesOf } from "./influxNames.js"
 import type { Covered, Fault } from "./output.js"
 import { fill, invalid, notFinite, Output } from "./output.js"
-import { type DistributionRead, distributionReads } from "./scalars.js"
+import { type DistributionRead, distributionReads, sameNames } from "./scalars.js"
 
 /** `"none"` leaves the time to the server. */
 export type Precision = "ns" | "us" | "ms" | "s" | "none"
@@ -152,13 +152,6 @@ interface Kept {
   /** That of the series' last point. */
   shape: Shape | undefined
   plan: Plan | undefined
-}
-
-const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => {
-  if (a === b) return true
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 // Encoding is synchronous, so all encoders of a process grow their lines in the same place.

@@ -14,7 +14,7 @@ import { namesOf } from "./libratoNames.js"
 import { squaredDeviations } from "./libratoSummary.js"
 import type { Covered, Fault } from "./output.js"
 import { fill, invalid, notFinite, Output, outOfRange } from "./output.js"
-import { distributionReads, numberOf } from "./scalars.js"
+import { distributionReads, numberOf, sameNames } from "./scalars.js"
 
 /** What a series is called where it has one source, and no tags. */
 export interface Named {
@@ -113,13 +113,6 @@ interface Shape {
   readonly names: ReadonlyArray<string>
   readonly heads: ReadonlyArray<Uint8Array>
   readonly fault: Fault | undefined
-}
-
-const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => {
-  if (a === b) return true
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 const frames = {

@@ -13,7 +13,7 @@ import type { Alphabet } from "./openTsdbNames.js"
 import { namesOf } from "./openTsdbNames.js"
 import type { Covered, Fault } from "./output.js"
 import { fill, invalid, notFinite, Output, outOfRange } from "./output.js"
-import { distributionReads, numberOf } from "./scalars.js"
+import { distributionReads, numberOf, sameNames } from "./scalars.js"
 
 /** The unit of timestamps. */
 export type Resolution = "ms" | "s"
@@ -123,13 +123,6 @@ interface Kept {
   /** That of the series' last point. */
   shape: Shape | undefined
   plan: Plan | undefined
-}
-
-const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => {
-  if (a === b) return true
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 /** Encodes as many measurements, from the first, as fit into `maxBytes`, and leaves them in `output`. */

@@ -53,3 +53,11 @@ export const numberOf = (value: FieldValue): number | bigint | undefined => {
   if (typeof value === "boolean") return value ? 1 : 0
   return value instanceof Int || value instanceof UInt ? value.value : undefined
 }
+
+/** Whether two lists of fields are the same in the same order: encoders keep what they derive of one. */
+export const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
