@@ -5,6 +5,7 @@ import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "vitest"
 import { durationOf } from "../examples/support/demo.js"
 import { last, lines, run } from "./examples/run.js"
+import { freePort } from "./servers/harness.js"
 
 /** The last total of a series in what the console has printed. */
 const totalOf = (stdout: string, label: string): number =>
@@ -41,6 +42,20 @@ describe.concurrent("the small examples", () => {
       "all.mail.sent{to=customer} count=1 total=1",
       "all.mail.sent{to=staff} count=1 total=1",
       "all.mail.connections value=0"
+    ])
+  })
+
+  it("are merged by a worker, whoever publishes them, level by level", async () => {
+    const env = { METRICS_BROKER_PORT: String(await freePort()) }
+    const { code, stderr, stdout } = await run("relay.ts", { env })
+    assert.strictEqual(code, 0, stderr)
+    const counts = lines(stdout).map((line) => /^(\S+) count=(\d+)/.exec(line)?.slice(1).join(" ") ?? line)
+    assert.sameMembers(counts, [
+      "orders{shop=berlin} 20",
+      "orders{shop=paris} 30",
+      "order.duration 50",
+      "effect_metrics.worker.messages{format=native} 2",
+      "effect_metrics.worker.measurements 4"
     ])
   })
 })

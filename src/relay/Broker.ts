@@ -42,6 +42,22 @@ const connections = Metrics.gauge("effect_metrics.broker.connections", {
   tagKeys: ["side"]
 })
 
+const bound = Effect.gen(function* () {
+  return {
+    traffic: { messages: yield* Metrics.bind(messages), bytes: yield* Metrics.bind(bytes) },
+    connected: {
+      publisher: yield* Metrics.bind(connections, { side: "publisher" }),
+      subscriber: yield* Metrics.bind(connections, { side: "subscriber" })
+    }
+  }
+})
+
+/** A broker that is not measured is no mistake, and gets no warning. */
+const meters = Effect.matchEffect(Metrics.required, {
+  onFailure: () => Effect.provide(bound, Metrics.layerNoop),
+  onSuccess: () => bound
+})
+
 const toRelayError = ({ reason }: TransportFailure): RelayError => new RelayError({ reason })
 
 /**
@@ -69,11 +85,7 @@ export const make = (
       wholeCheck("highWaterMark", highWaterMark, 2 ** 30),
       wholeCheck("maxMessageBytes", maxMessageBytes, 2 ** 30)
     )
-    const traffic = { messages: yield* Metrics.bind(messages), bytes: yield* Metrics.bind(bytes) }
-    const connected = {
-      publisher: yield* Metrics.bind(connections, { side: "publisher" }),
-      subscriber: yield* Metrics.bind(connections, { side: "subscriber" })
-    }
+    const { connected, traffic } = yield* meters
     const forward = yield* forwarder({
       host,
       publishPort: port,
