@@ -79,10 +79,14 @@ export const make = ({ address, onClosed, onLine }: StreamOptions): Effect.Effec
       onClosed?.()
     }
 
-    /** What it still holds must not reach the other side after what is written next, so it is reset rather than ended. */
+    /**
+     * What it still holds must not reach the other side after what is written next, so it is reset rather than ended. Node
+     * resets nothing but plain TCP: elsewhere, what the kernel has taken may still arrive.
+     */
     const giveUp = (socket: Net.Socket): void => {
       drop(socket)
-      socket.resetAndDestroy()
+      if (isPlainTcp(address)) socket.resetAndDestroy()
+      else socket.destroy()
     }
 
     const connect = Effect.async<Net.Socket, TransportFailure>((resume) => {
@@ -161,6 +165,9 @@ export const make = ({ address, onClosed, onLine }: StreamOptions): Effect.Effec
       abandon: Effect.sync(() => live !== undefined && giveUp(live))
     }
   })
+
+const isPlainTcp = (address: Address): boolean =>
+  !("path" in address) && (address.tls === undefined || address.tls === false)
 
 const connector = (address: Address): Effect.Effect<(connected: () => void) => Net.Socket> =>
   Effect.gen(function* () {

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import type { AddressInfo, Server, Socket } from "node:net"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createServer as createTlsServer } from "node:tls"
 import * as Stream from "../../src/transport/stream.js"
+import * as certificate from "./certificate.js"
 
 interface Peer {
   readonly server: Server
@@ -18,13 +20,14 @@ interface Peer {
 /** Keeps what comes, connection by connection. */
 const listen = (
   onSocket: (socket: Socket, index: number) => void = () => {},
-  at: number | string = 0
+  at: number | string = 0,
+  create: (onConnection: (socket: Socket) => void) => Server = createServer
 ): Effect.Effect<Peer, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<Peer>((resume) => {
       const received: Array<string> = []
       const sockets: Array<Socket> = []
-      const server = createServer((socket) => {
+      const server = create((socket) => {
         const index = sockets.push(socket) - 1
         received.push("")
         socket.on("error", () => {})
@@ -55,6 +58,11 @@ const until = (condition: () => boolean): Effect.Effect<void> =>
     Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "it never came about" }),
     Effect.orDie
   )
+
+const inFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-metrics-stream-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
 
 describe("a stream", () => {
   it.scopedLive("connects with the first write, and keeps the connection for the next ones", () =>
@@ -216,11 +224,7 @@ describe("a stream", () => {
 
   it.scopedLive("talks over a Unix socket, and says which one is not there", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-metrics-stream-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-      )
-      const path = join(folder, "socket")
+      const path = join(yield* inFolder, "socket")
       const stream = yield* Stream.make({ address: { path } })
       const failure = yield* Effect.flip(stream.open)
       assert.deepInclude(failure, { reason: `could not connect (ENOENT) at ${path}`, ambiguous: false })
@@ -238,6 +242,39 @@ describe("a stream", () => {
       assert.isFalse(failure.ambiguous)
       assert.match(failure.reason, /TLS|connect/)
       assert.notInclude(peer.received[0]!, "secret")
+    })
+  )
+
+  /** Stops reading the first connection. */
+  const stall = (socket: Socket, index: number): void => void (index === 0 && socket.pause())
+  /** More than a kernel takes from one side while the other does not read. */
+  const tooMuch = bytes("x".repeat(16_000_000))
+
+  const givesUp = (stream: Stream.Stream, peer: Peer) =>
+    Effect.gen(function* () {
+      const given = yield* Effect.exit(Effect.timeoutOption(stream.write(tooMuch), "300 millis"))
+      assert.deepStrictEqual(given, Exit.succeed(Option.none()))
+      yield* stream.write(bytes("whole\n"))
+      yield* until(() => peer.received[1] === "whole\n")
+      yield* stream.abandon
+      yield* stream.write(bytes("again\n"))
+      yield* until(() => peer.received[2] === "again\n")
+    })
+
+  it.scopedLive("gives a Unix socket up with the write on it, and begins the next one on a new one", () =>
+    Effect.gen(function* () {
+      const path = join(yield* inFolder, "socket")
+      const peer = yield* listen(stall, path)
+      yield* givesUp(yield* Stream.make({ address: { path } }), peer)
+    })
+  )
+
+  it.scopedLive("writes through TLS to whom it can verify, and gives that connection up like any other", () =>
+    Effect.gen(function* () {
+      const { cert, key } = certificate
+      const peer = yield* listen(stall, 0, (onConnection) => createTlsServer({ cert, key }, onConnection))
+      const tls = { ca: cert, servername: "localhost" }
+      yield* givesUp(yield* Stream.make({ address: { ...to(peer.port), tls } }), peer)
     })
   )
 })
