@@ -289,6 +289,35 @@ describe("OpenTsdb over TCP", () => {
         assert.match(logged, /set acknowledge to \\"none\\"/)
       })
     )
+
+    it.scopedLive(
+      "counts nothing twice when the server has put lines, and does not know the question behind them",
+      () =>
+        Effect.gen(function* () {
+          const visits = Metrics.counter("visits")
+          const { ledger, tsd } = yield* run(
+            (tsd) =>
+              Effect.gen(function* () {
+                yield* Metrics.increment(visits)
+                const flushing = yield* Effect.fork(Metrics.flush)
+                yield* until(() => tsd.complaints.length > 0)
+                yield* Metrics.increment(visits)
+                tsd.behaviour.version = "answers"
+                yield* flushing.await
+              }),
+            { acknowledge: "version" },
+            (tsd) => {
+              tsd.behaviour.version = "unknown"
+            }
+          )
+          assert.strictEqual(ledger.delivered, 2)
+          const kept = new Map(tsd.stored.map(({ timestamp, value }) => [timestamp, Number(value)]))
+          assert.strictEqual(
+            Array.from(kept.values()).reduce((sum, value) => sum + value, 0),
+            2
+          )
+        })
+    )
   })
 
   describe("check", () => {

@@ -70,7 +70,14 @@ export const make = (
           return answer(Effect.void)
         case "mute":
           return answer(
-            Effect.fail(new Misconfigured({ sink, reason: 'it does not know "version": set acknowledge to "none"' }))
+            // What stood before the question it may well have stored.
+            Effect.fail(
+              new Misconfigured({
+                sink,
+                reason: 'it does not know "version": set acknowledge to "none"',
+                ambiguous: true
+              })
+            )
           )
         case "version":
       }
