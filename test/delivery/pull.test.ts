@@ -4,6 +4,7 @@ import { layerOf, type Reading } from "../../src/delivery/pull.js"
 import { CounterEntry } from "../../src/recording/entry.js"
 import { make } from "../../src/recording/instrument.js"
 import * as Metrics from "../../src/Metrics.js"
+import * as Sink from "../../src/Sink.js"
 import { FaultySink, TestMetrics } from "../../src/testing/index.js"
 
 const readings = make("counter", "readings")
@@ -39,10 +40,25 @@ const source = (
   return { layer, done: () => done }
 }
 
-const counted = (sink: FaultySink.FaultySink): ReadonlyArray<number> =>
+const counted = (sink: Pick<FaultySink.FaultySink, "received">): ReadonlyArray<number> =>
   sink.received().map((measurement) => (measurement._tag === "count" ? measurement.value : NaN))
 
 const quiet = { schedule: Schedule.spaced("1 hour") }
+
+/** A sink with one destination, whose lane is not there before something is recorded. */
+const partitioned = (delivery: Sink.DeliveryOptions) => {
+  const received: Array<Sink.Measurement> = []
+  const layer = Sink.layerPartitioned({
+    sink: "dbs",
+    partition: () => "db",
+    make: Effect.succeed((): Sink.Sink => ({
+      write: ({ measurements }) => Effect.sync(() => void received.push(...measurements))
+    })),
+    defaults: { batchSize: 10, ambiguous: "retry" },
+    delivery
+  })
+  return { layer, received: () => received }
+}
 
 describe("a source that is read", () => {
   it.effect("is read when a lane's schedule has it write, and what that records goes with it", () =>
@@ -163,6 +179,45 @@ describe("a source that is read", () => {
       }).pipe(Effect.provide(Layer.mergeAll(sink.layer, layer)))
     })
   )
+
+  it.effect("is read for a sink with several destinations before the first of them is known", () =>
+    Effect.gen(function* () {
+      const scheduled = partitioned({ schedule: Schedule.fixed("10 seconds") })
+      yield* Effect.gen(function* () {
+        yield* TestClock.adjust("30 seconds")
+        assert.isNotEmpty(counted(scheduled))
+      }).pipe(Effect.provide(Layer.mergeAll(scheduled.layer, source().layer)))
+
+      const flushed = partitioned(quiet)
+      yield* Effect.gen(function* () {
+        yield* Metrics.flush
+        assert.isNotEmpty(counted(flushed))
+      }).pipe(Effect.provide(Layer.mergeAll(flushed.layer, source().layer)))
+    })
+  )
+
+  for (const [title, compose] of [
+    ["after", (sink, layer) => Layer.mergeAll(sink, layer)],
+    ["before", (sink, layer) => Layer.mergeAll(layer, sink)]
+  ] satisfies ReadonlyArray<
+    readonly [string, (sink: Layer.Layer<Metrics.Metrics, unknown>, layer: typeof sink) => typeof sink]
+  >) {
+    it.effect(`${title} a sink with several destinations in mergeAll, it is read a last time before any closes`, () =>
+      Effect.gen(function* () {
+        const sink = partitioned(quiet)
+        const { layer } = source()
+        const hub = yield* Metrics.Metrics.pipe(
+          Effect.zipLeft(Metrics.increment(Metrics.counter("other"))),
+          Effect.provide(compose(sink.layer, layer))
+        )
+        assert.include(
+          sink.received().map(({ series }) => series.name),
+          "readings"
+        )
+        for (const { ledger } of Metrics.ledgersOf(hub)) assert.deepStrictEqual(ledger.refused, {})
+      })
+    )
+  }
 
   it.effect("that fails says so once, and the lanes write all the same", () =>
     Effect.gen(function* () {
