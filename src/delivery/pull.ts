@@ -87,9 +87,10 @@ const attach = <E, R>(
     const one = yield* Effect.makeSemaphore(1)
     const now = (): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     let readAt = -Infinity
-    /** Readings asked for, and how many of them had been when the last one began. */
+    /** Readings asked for, and how many of them have been answered by one that came to its end. */
     let asked = 0
-    let begun = 0
+    let answered = 0
+    const isFresh = (by: MarkedBy): boolean => by === "schedule" && now() - readAt < freshness
     let failed = false
     const logFailure = (cause: Cause.Cause<never>): Effect.Effect<void> => {
       if (failed) return Effect.void
@@ -98,15 +99,19 @@ const attach = <E, R>(
     }
     const read = (by: MarkedBy): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (by === "schedule" && now() - readAt < freshness) return Effect.void
+        if (isFresh(by)) return Effect.void
         const number = ++asked
         return one.withPermits(1)(
           Effect.suspend(() => {
             // Another one that waited has read what there was when this one was asked for.
-            if (begun >= number) return Effect.void
-            begun = asked
-            readAt = now()
-            return lanes.refresh().path().length === 0 ? Effect.void : inTurns(name, reading())
+            if (answered >= number || isFresh(by)) return Effect.void
+            const answers = asked
+            if (lanes.refresh().path().length === 0) return Effect.void
+            // Not of one that is interrupted, as by the deadline of a flush: those who waited for it read the rest.
+            return Effect.map(inTurns(name, lanes, reading()), () => {
+              answered = answers
+              readAt = now()
+            })
           })
         )
       }).pipe(Effect.catchAllCause(logFailure))
@@ -127,12 +132,14 @@ const attach = <E, R>(
     ).pipe(Effect.delay(patience), Effect.forkScoped)
   })
 
-const inTurns = (name: string, steps: Iterator<string | void, void>): Effect.Effect<void> =>
+const inTurns = (name: string, lanes: OpenLanes, steps: Iterator<string | void, void>): Effect.Effect<void> =>
   Effect.suspend(() => {
     Turn.enter()
+    // One may have closed in the pause.
+    lanes.refresh()
     for (let step = steps.next(); step.done !== true; step = steps.next()) {
       const pause = Turn.isSpent() ? nextTurn : Effect.void
-      const rest = inTurns(name, steps)
+      const rest = inTurns(name, lanes, steps)
       if (typeof step.value === "string") {
         return Effect.logWarning(`${name}: ${step.value}`).pipe(Effect.zipRight(pause), Effect.zipRight(rest))
       }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, LogLevel, Schedule, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, LogLevel, Schedule, Scope, TestClock } from "effect"
 import { layerOf, type Reading } from "../../src/delivery/pull.js"
 import { CounterEntry } from "../../src/recording/entry.js"
 import { make } from "../../src/recording/instrument.js"
@@ -218,6 +218,77 @@ describe("a source that is read", () => {
       })
     )
   }
+
+  it.live("whose reading is cut off by the deadline of a flush is read again for those who waited for it", () =>
+    Effect.gen(function* () {
+      const sink = FaultySink.make(quiet)
+      const [begun, held, done] = [{ count: 0 }, { value: true }, { count: 0 }]
+      const layer = layerOf({
+        name: "Held",
+        freshness: undefined,
+        make: (lanes) =>
+          Effect.sync((): Reading => {
+            const handle = new CounterEntry(lanes, readings, [])
+            return function* () {
+              begun.count++
+              while (held.value) {
+                const until = performance.now() + 6
+                while (performance.now() < until);
+                yield
+              }
+              handle.increment()
+              held.value = ++done.count < 2
+            }
+          })
+      })
+      yield* Effect.gen(function* () {
+        const first = yield* Effect.fork(Metrics.flush)
+        while (begun.count < 1) yield* Effect.sleep(1)
+        const cut = yield* Effect.fork(Metrics.flush)
+        yield* Effect.sleep(1)
+        const waiting = yield* Effect.fork(Metrics.flush)
+        yield* Effect.sleep(1)
+        held.value = false
+        yield* Fiber.join(first)
+        while (begun.count < 2) yield* Effect.sleep(1)
+        yield* Fiber.interrupt(cut)
+        assert.strictEqual(done.count, 1)
+        held.value = false
+        yield* Fiber.join(waiting)
+        assert.strictEqual(done.count, 2)
+        assert.deepStrictEqual(counted(sink), [1, 1])
+      }).pipe(
+        Effect.ensuring(Effect.sync(() => (held.value = false))),
+        Effect.provide(Layer.mergeAll(sink.layer, layer))
+      )
+    })
+  )
+
+  it.live("that is paused while a lane closes records no more there, so that the lane refuses nothing", () =>
+    Effect.gen(function* () {
+      const [outer, inner] = [FaultySink.make(quiet), FaultySink.make(quiet)]
+      const slow = () => source({ steps: 100, millis: 60 }).layer
+      const two = Layer.mergeAll(slow(), slow())
+      const scope = yield* Scope.make()
+      yield* Effect.gen(function* () {
+        const sinks = yield* Layer.buildWithScope(inner.layer, scope)
+        const built = yield* Layer.buildWithScope(Layer.provide(two, Layer.succeedContext(sinks)), scope)
+        const flushes = yield* Effect.fork(
+          Effect.forEach(
+            Array.from({ length: 15 }, (_, i) => i),
+            (i) => Effect.delay(Effect.provide(Metrics.flush, built), i * 20),
+            { concurrency: "unbounded" }
+          )
+        )
+        yield* Effect.sleep(150)
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(flushes)
+        for (const { ledger } of yield* Effect.provide(Metrics.ledgers, sinks)) {
+          assert.deepStrictEqual(ledger.refused, {})
+        }
+      }).pipe(Effect.provide(outer.layer))
+    })
+  )
 
   it.effect("that fails says so once, and the lanes write all the same", () =>
     Effect.gen(function* () {
