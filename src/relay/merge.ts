@@ -75,9 +75,21 @@ export const make = (hub: Owner, maxMessageBytes: number): Merger => {
     return found
   }
 
+  /** A body has many points of a series, and but one window. */
+  const ofPoints = new Map<Series, Known>()
+
+  const knownOfPoint = (series: Series): Known => {
+    let found = ofPoints.get(series)
+    if (found === undefined) {
+      found = knownOf(series, series.kind === "point" ? "windowed" : "raw")
+      ofPoints.set(series, found)
+    }
+    return found
+  }
+
   const record = (measurement: Measurement): void => {
     const { series } = measurement
-    const found = knownOf(series, measurement._tag === "point" && series.kind !== "point" ? "raw" : "windowed")
+    const found = measurement._tag === "point" ? knownOfPoint(series) : knownOf(series, "windowed")
     const { entry } = found
     // The factory of entries makes the class that belongs to the kind, and the reader has seen that kind and value fit.
     switch (measurement._tag) {
@@ -123,6 +135,7 @@ export const make = (hub: Owner, maxMessageBytes: number): Merger => {
       return { _tag: "duplicate" }
     }
     for (const measurement of body.measurements) record(measurement)
+    ofPoints.clear()
     return { _tag: "recorded", format: "native", measurements: body.measurements.length }
   }
 
