@@ -45,12 +45,13 @@ const bin = (name: string) => join(root, "node_modules/.bin", name)
 const publicModules = async (): Promise<Map<string, string>> => {
   const modules = async (folder: string) =>
     (await readdir(join(root, folder), { withFileTypes: true }))
-      .filter((entry) => entry.isFile() && entry.name.endsWith(".ts") && entry.name !== "index.ts")
+      .filter((entry) => entry.isFile() && /^[A-Z].*\.ts$/.test(entry.name))
       .map((entry) => [entry.name.slice(0, -3), `${folder}/${entry.name}`] as const)
   return new Map([
     ...(await modules("src")),
     ...(await modules("src/sinks")),
-    ...(await modules("src/sources"))
+    ...(await modules("src/sources")),
+    ...(await modules("src/relay"))
   ])
 }
 
@@ -151,7 +152,10 @@ describe("the packed package", () => {
 
   it("holds what is built, its source, the examples, the docs, and its papers", () => {
     const top = new Set(packed.map((path) => path.split("/")[0]))
-    assert.sameMembers([...top], ["dist", "src", "examples", "docs", "package.json", "README.md", "LICENSE", "CHANGELOG.md"])
+    assert.sameMembers(
+      [...top],
+      ["dist", "src", "examples", "docs", "package.json", "README.md", "LICENSE", "CHANGELOG.md"]
+    )
     for (const path of packed.filter((path) => path.startsWith("src/"))) {
       const built = path.replace(/^src/, "dist").replace(/ts$/, "")
       assert.includeMembers([...packed], [`${built}js`, `${built}d.ts`, `${built}js.map`, `${built}d.ts.map`])

@@ -7,7 +7,8 @@
 import type { Effect } from "effect"
 import { Schema } from "effect"
 import type { Subscriber } from "../transport/messages.js"
-import { subscriber, type ZeroMqMissing } from "../transport/zeroMq.js"
+import type { ZeroMqMissing } from "../transport/failure.js"
+import { subscriber } from "../transport/zeroMq.js"
 
 /**
  * @since 0.1.0
@@ -19,7 +20,7 @@ export type { Received, Subscriber } from "../transport/messages.js"
  * @since 0.1.0
  * @category errors
  */
-export { ZeroMqMissing } from "../transport/zeroMq.js"
+export { ZeroMqMissing } from "../transport/failure.js"
 
 /**
  * A broker or a worker cannot go on: an address that is taken, or that is none of this machine.

@@ -29,7 +29,8 @@ import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
 import { hostName } from "../transport/host.js"
 import type { Message, Publisher } from "../transport/messages.js"
-import { publisher, type ZeroMqMissing } from "../transport/zeroMq.js"
+import type { ZeroMqMissing } from "../transport/failure.js"
+import { publisher } from "../transport/zeroMq.js"
 import type { Options, Target } from "./zeromq/options.js"
 import { lingerOf, resolveTarget } from "./zeromq/options.js"
 
@@ -43,7 +44,7 @@ export type { Options } from "./zeromq/options.js"
  * @since 0.1.0
  * @category errors
  */
-export { ZeroMqMissing } from "../transport/zeroMq.js"
+export { ZeroMqMissing } from "../transport/failure.js"
 
 const sinkName = "zeromq"
 

@@ -8,12 +8,12 @@
 import type { Layer } from "effect"
 import type { InvalidOption } from "../delivery/resolve.js"
 import type * as Metrics from "../Metrics.js"
-import { layerIn, type Options } from "./runtime/layer.js"
+import { layerIn } from "./runtime/layer.js"
 import { runtime } from "./runtime/node.js"
+import type { Options } from "./runtime/options.js"
 
-export type { Group } from "./runtime/groups.js"
-export type { Options } from "./runtime/layer.js"
 export type { Semantics } from "./runtime/names.js"
+export type { Group, Options } from "./runtime/options.js"
 
 /**
  * The source. Put it beside the sinks or on top of them. Its observers end with its scope, and keep no process alive.

@@ -14,6 +14,21 @@ export class TransportFailure extends Schema.TaggedError<TransportFailure>("effe
   }
 ) {}
 
+/**
+ * The package `zeromq` cannot be loaded.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ZeroMqMissing extends Schema.TaggedError<ZeroMqMissing>("effect-metrics/ZeroMqMissing")("ZeroMqMissing", {
+  /** What to do about it. */
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
 /** Failures of getting through to the server: nothing of the request was sent. */
 const beforeConnection: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",

@@ -5,26 +5,11 @@
  * an XPUB socket, which hears of subscriptions, and refuses what finds no room: so it says which messages were taken. Those go on
  * in the background, and are lost only with the connection or the process: see `ZeroMq` for how many that may be.
  */
-import { Effect, Schema, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type * as Zmq from "zeromq"
-import { TransportFailure } from "./failure.js"
+import { TransportFailure, ZeroMqMissing } from "./failure.js"
 import type { Message, Published, Publisher, Received, Subscriber } from "./messages.js"
 import { load } from "./node.js"
-
-/**
- * The package `zeromq` cannot be loaded.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ZeroMqMissing extends Schema.TaggedError<ZeroMqMissing>("effect-metrics/ZeroMqMissing")("ZeroMqMissing", {
-  /** What to do about it. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
 
 /** How long a publisher waits for somebody to listen, or for room, before it says that there is none. */
 const patienceMillis = 1000

@@ -8,7 +8,6 @@ import {
   publisher,
   subscriber,
   zeroMq,
-  type ZeroMqMissing
 } from "../../src/transport/zeroMq.js"
 import { freePort } from "../servers/harness.js"
 

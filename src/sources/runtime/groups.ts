@@ -7,21 +7,7 @@ import type { Tag } from "../../recording/measurement.js"
 import * as Tags from "../../recording/tags.js"
 import { fileLimit, type IntervalHistogram, openFiles, type PerformanceEntry, type Runtime } from "./node.js"
 import { nameOf, type QuantityName, type Semantics } from "./names.js"
-
-/**
- * - `eventLoop`: its delay and utilisation
- * - `gc`: garbage collections
- * - `heap`: V8's heap spaces
- * - `memory`: that of the process
- * - `cpu`: CPU time
- * - `resources`: what keeps the process alive, by type
- * - `process`: uptime, start time, versions
- * - `fileDescriptors`: on Linux
- *
- * @since 0.1.0
- * @category models
- */
-export type Group = "eventLoop" | "gc" | "heap" | "memory" | "cpu" | "resources" | "process" | "fileDescriptors"
+import type { Group } from "./options.js"
 
 export interface Rules {
   readonly semantics: Semantics

@@ -1,35 +1,13 @@
 /**
  * The layer of `RuntimeMetrics`, in whatever runtime there is.
  */
-import { type Duration, Effect, type Layer, type Scope } from "effect"
+import { Effect, type Layer, type Scope } from "effect"
 import { layerOf, type OpenLanes, type Reading } from "../../delivery/pull.js"
 import { InvalidOption, show, toMillis } from "../../delivery/resolve.js"
 import type { Metrics } from "../../delivery/service.js"
-import { allGroups, type Group, type Measured, measure, type Rules } from "./groups.js"
-import type { Semantics } from "./names.js"
+import { allGroups, type Measured, measure, type Rules } from "./groups.js"
 import type { Runtime } from "./node.js"
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Options {
-  /** What is measured. Default: all of it. */
-  readonly groups?: ReadonlyArray<Group> | undefined
-  /**
-   * Names and tags: this library's own, or OpenTelemetry's conventions (`nodejs.*`, `v8js.*`, `process.*`), where they have
-   * one. By these the event loop's delay is seven gauges, which contain the monitor's interval. Default `"default"`.
-   */
-  readonly semantics?: Semantics | undefined
-  /** Goes before the library's own names. Default `"runtime."`. */
-  readonly prefix?: string | undefined
-  /** The level of all that is recorded. Default: none. */
-  readonly level?: string | undefined
-  /** How often the event loop's delay is sampled. A shorter time costs more CPU. Whole milliseconds. Default 20 ms. */
-  readonly resolution?: Duration.DurationInput | undefined
-  /** A sink's schedule has it read again only when the last reading is so old. Default 500 ms. */
-  readonly freshness?: Duration.DurationInput | undefined
-}
+import type { Group, Options } from "./options.js"
 
 export const layerIn = (runtime: Effect.Effect<Runtime>, options: Options): Layer.Layer<Metrics, InvalidOption> =>
   layerOf({
