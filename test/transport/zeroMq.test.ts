@@ -1,14 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, type Scope } from "effect"
-import type { TransportFailure } from "../../src/transport/failure.js"
+import type { TransportFailure, ZeroMqMissing } from "../../src/transport/failure.js"
 import type { Message, Received } from "../../src/transport/messages.js"
-import {
-  type ForwarderOptions,
-  forwarder,
-  publisher,
-  subscriber,
-  zeroMq,
-} from "../../src/transport/zeroMq.js"
+import { type ForwarderOptions, forwarder, publisher, subscriber, zeroMq } from "../../src/transport/zeroMq.js"
 import { freePort } from "../servers/harness.js"
 
 const host = "127.0.0.1"
