@@ -25,9 +25,6 @@ import * as Registry from "./effectMetrics/registry.js"
 export type { Options } from "./effectMetrics/options.js"
 export type { MetricInfo } from "./effectMetrics/readers.js"
 
-/** Metrics read between two looks at the clock. */
-const slice = 64
-
 /**
  * The source. Put it beside the sinks or on top of them; wherever it is, it is read a last time before the first of them
  * closes. Two calls of it on one way from a sink outwards export everything twice.
@@ -65,18 +62,18 @@ const reading = (lanes: OpenLanes, rules: Rules, options: Options): Reading => {
     return reader
   }
   if (options.baseline === "now") {
-    registry.refresh()
+    Array.from(registry.refresh())
     while (adopted < registry.all.length) adopt()?.read("skip")
   }
   return function* () {
-    registry.refresh()
+    yield* registry.refresh()
     while (adopted < registry.all.length) {
       adopt()
-      if (adopted % slice === 0) yield
+      if (adopted % Registry.slice === 0) yield
     }
     for (let i = 0; i < all.length; i++) {
       all[i]!.read()
-      if (i % slice === 0) yield
+      if (i % Registry.slice === 0) yield
     }
     while (readers.warnings.length > 0) yield readers.warnings.shift()
   }

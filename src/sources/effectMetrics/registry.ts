@@ -32,6 +32,9 @@ const hooksOf = (registry: MetricRegistry.MetricRegistry): Hooks | undefined => 
   return typeof map === "object" && map !== null && "referential" in map ? map : undefined
 }
 
+/** Metrics looked at between two looks at the clock. */
+export const slice = 64
+
 /** A registry's metrics, in the order in which they came. They never go. */
 export class Metrics {
   readonly all: Array<EffectMetric> = []
@@ -43,15 +46,19 @@ export class Metrics {
     this.hooks = hooksOf(registry)
   }
 
-  /** Adds to `all` what came since the last time. */
-  refresh(): void {
+  /** Adds to `all` what came since the last time. It must look at all there are, and may be paused where it yields. */
+  *refresh(): Generator<void> {
     if (this.hooks === undefined) {
       for (const { metricKey, metricState } of this.registry.snapshot()) {
         this.states.set(metricKey, metricState)
         this.add(metricKey, () => this.states.get(metricKey))
       }
     } else if (MutableHashMap.size(this.hooks) > this.known.size) {
-      for (const [key, hook] of this.hooks) this.add(key, reader(key, hook))
+      let looked = 0
+      for (const [key, hook] of this.hooks) {
+        if (!this.known.has(key)) this.add(key, reader(key, hook))
+        if (++looked % slice === 0) yield
+      }
     }
   }
 
