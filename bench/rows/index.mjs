@@ -9,6 +9,7 @@ import { middleware, middlewareServer } from "./middleware.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
 import { points } from "./points.mjs"
+import { relay, relayFrame } from "./relay.mjs"
 import { series } from "./series.mjs"
 import { sources } from "./sources.mjs"
 import { stalled } from "./stalled.mjs"
@@ -31,8 +32,10 @@ export const rows = [
   graphitePickle,
   statsdLines,
   libratoJson,
+  relayFrame,
   http,
   statsd,
+  relay,
   middleware,
   middlewareServer,
   series,
