@@ -54,16 +54,32 @@ export const layer = (options: Options = {}): Layer.Layer<Metrics.Metrics, Inval
 const reading = (lanes: OpenLanes, rules: Rules, options: Options): Reading => {
   const registry = new Registry.Metrics(options.registry ?? Metric.globalMetricRegistry)
   const readers = new Readers(lanes, rules)
-  const all: Array<Reader> = []
+  const all: Array<Reader["read"]> = []
   let adopted = 0
-  const adopt = (): Reader | undefined => {
-    const reader = readers.of(registry.all[adopted++]!)
-    if (reader !== undefined) all.push(reader)
-    return reader
+  const adopt = (): Reader["read"] | undefined => {
+    const metric = registry.all[adopted++]!
+    /** What throws is left out, and keeps none of the others from being read. */
+    const guarded = <A>(work: () => A): A | undefined => {
+      try {
+        return work()
+      } catch (error) {
+        isReadable = false
+        readers.warnings.push(`${JSON.stringify(metric.key.name)} cannot be read, and is left out: ${String(error)}`)
+        return undefined
+      }
+    }
+    let isReadable = true
+    const reader = guarded(() => readers.of(metric))
+    if (reader === undefined) return undefined
+    const read: Reader["read"] = (skip) => {
+      if (isReadable) guarded(() => reader.read(skip))
+    }
+    all.push(read)
+    return read
   }
   if (options.baseline === "now") {
     Array.from(registry.refresh())
-    while (adopted < registry.all.length) adopt()?.read("skip")
+    while (adopted < registry.all.length) adopt()?.("skip")
   }
   return function* () {
     yield* registry.refresh()
@@ -72,7 +88,7 @@ const reading = (lanes: OpenLanes, rules: Rules, options: Options): Reading => {
       if (adopted % Registry.slice === 0) yield
     }
     for (let i = 0; i < all.length; i++) {
-      all[i]!.read()
+      all[i]!()
       if (i % Registry.slice === 0) yield
     }
     while (readers.warnings.length > 0) yield readers.warnings.shift()

@@ -626,6 +626,28 @@ describe("what cannot be", () => {
     })
   )
 
+  it.effect("a metric that throws when it is read is left out, with one warning, and those after it are read", () =>
+    Effect.gen(function* () {
+      for (const baseline of ["zero", "now"] as const) {
+        const world = make({ baseline })
+        const { all, layer } = warnings()
+        // What is not typed is given all the same.
+        world.update(MetricKey.gauge("bad"), Symbol("no") as unknown as number)
+        world.update(MetricKey.counter("good"), 1)
+        yield* run(
+          world,
+          Effect.gen(function* () {
+            yield* world.flush
+            world.update(MetricKey.counter("good"), 2)
+            assert.deepStrictEqual((yield* world.flush).values, { "good{}": 2 })
+          })
+        ).pipe(Effect.provide(layer))
+        assert.strictEqual(all.length, 1)
+        assert.include(all[0], 'EffectMetrics: "bad" cannot be read, and is left out: TypeError')
+      }
+    })
+  )
+
   it.effect("a registry that shows only snapshots is read by them", () =>
     Effect.gen(function* () {
       const registry = MetricRegistry.make()
