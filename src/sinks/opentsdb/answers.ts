@@ -7,7 +7,7 @@
  * | other 2xx | empty, or details with nothing failed | delivered | yes |
  * | 2xx, 400 | details: points that the server does not take | those rejected, the rest delivered | the rest |
  * | 2xx, 400 | details: points that could not be stored, or not in time | Throttled if it says so, else Unavailable | perhaps |
- * | 2xx, 400 | details that leave some of the failed points unnamed | Rejected: the lane bisects | perhaps the others |
+ * | 2xx, 400 | details that leave some of the failed points unnamed, or whose end was not read | Rejected: the lane bisects | perhaps the others |
  * | other 2xx | anything else: a captive portal, a proxy's page | Misconfigured | no |
  * | 3xx | redirects are not followed, as credentials would go along | Misconfigured | no |
  * | 400 | `Chunked request not supported`, content too long: larger than the server takes at once | TooLarge: the lane halves | no |
@@ -52,7 +52,7 @@ export const judge = (answer: Answer, { body, nowMillis, sink }: Asked): Verdict
 
   if (isSuccess || status === 400) {
     if (isSuccess && answer.body.trim() === "") return delivered
-    const details = detailsOf(parsed)
+    const details = parsed === undefined ? cutDetailsOf(answer.body) : detailsOf(parsed)
     if (details !== undefined) return inDetail(details, body, common)
     if (isSuccess) return failed(new Misconfigured({ sink, reason: `${status} from something else: ${words}` }))
   }
@@ -96,11 +96,18 @@ interface Details {
   readonly errors: ReadonlyArray<Members>
 }
 
-const detailsOf = (parsed: Members | undefined): Details | undefined => {
-  if (parsed === undefined) return undefined
+const detailsOf = (parsed: Members): Details | undefined => {
   const { errors = [], failed, success, timeouts = 0 } = parsed
   if (typeof success !== "number" || typeof failed !== "number" || typeof timeouts !== "number") return undefined
   return { failed, timeouts, errors: Array.isArray(errors) ? errors.filter(isObject) : [] }
+}
+
+/** Of an answer about so many points that its end was not read, which says why points failed, but not of all which they were. */
+const cutDetailsOf = (body: string): Details | undefined => {
+  if (!/^\s*\{/.test(body) || !/"datapoint"\s*:/.test(body)) return undefined
+  const errors = [...body.matchAll(/"error"\s*:\s*"([^"\\]{0,300})/g)].map(([, error]) => ({ error }))
+  const numberOf = (name: string): number => Number(new RegExp(`"${name}"\\s*:\\s*(\\d{1,9})`).exec(body)?.[1] ?? 0)
+  return { failed: Math.max(1, numberOf("failed"), errors.length), timeouts: numberOf("timeouts"), errors }
 }
 
 /** About the storage behind the server, not about the point. */
