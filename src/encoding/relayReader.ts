@@ -125,6 +125,11 @@ class Reader {
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
   }
 
+  private whole(): number {
+    const value = this.number()
+    return Number.isInteger(value) ? value : fail("an integer in it has a fraction")
+  }
+
   private text(): string {
     const length = this.length()
     const bytes = this.bytes.subarray(this.at, this.at + length)
@@ -260,11 +265,11 @@ class Reader {
       case fieldTypes.text:
         return this.text()
       case fieldTypes.int:
-        return new Int(this.number())
+        return new Int(this.whole())
       case fieldTypes.bigInt:
         return new Int(this.bigint("signed"))
       case fieldTypes.uint:
-        return new UInt(this.number())
+        return new UInt(this.whole())
       case fieldTypes.bigUint:
         return new UInt(this.bigint("unsigned"))
       default:

@@ -9,7 +9,7 @@ import type { Distribution, FieldValue, Measurement, Point, Series } from "../re
 import { Int, UInt } from "../recording/measurement.js"
 import * as Bytes from "./bytes.js"
 import type { Covered, Fault } from "./output.js"
-import { notFinite } from "./output.js"
+import { notFinite, outOfRange } from "./output.js"
 import type { Section } from "./relayFrame.js"
 import {
   BodyOutput,
@@ -31,14 +31,21 @@ export interface Sections extends Covered {
 export type Encode = (measurements: ReadonlyArray<Measurement>, maxBytes: number) => Sections
 
 /** What the header of a body takes at most beside its texts. */
-const headerBytes = 64
+const headerBytes = 256
 
 const tooLarge: Fault = { drop: "too_large", reason: "it is longer than a write may be" }
 const badTime: Fault = { drop: "invalid", reason: "its time is no whole number of milliseconds and nanoseconds" }
 const badWeight: Fault = { drop: "invalid", reason: "its weight or its counts are no whole numbers" }
+const notWhole: Fault = { drop: "invalid", reason: "an integer field has a fraction" }
 const noFields: Fault = { drop: "invalid", reason: "it has no fields" }
 const noSuchField: Fault = { drop: "unsupported", reason: "a field is neither a number, bigint, boolean nor text" }
 const badLevel: Fault = { drop: "invalid", reason: "its level contains NUL, which ends a topic" }
+
+const wholeFault = (value: number, isUnsigned: boolean): Fault | undefined => {
+  if (!Number.isInteger(value)) return value - value === 0 ? notWhole : notFinite
+  const [least, beyond] = isUnsigned ? [0, 2 ** 64] : [-(2 ** 63), 2 ** 63]
+  return value >= least && value < beyond ? undefined : outOfRange
+}
 
 /** A text, and where it is in the body that is being written. */
 interface Word {
@@ -301,10 +308,11 @@ class LevelWriter {
       if (typeof value.value === "bigint") {
         bytes[output.at++] = isUnsigned ? fieldTypes.bigUint : fieldTypes.bigInt
         output.bigint(value.value, isUnsigned)
-      } else if (value.value - value.value === 0) {
+      } else {
         bytes[output.at++] = isUnsigned ? fieldTypes.uint : fieldTypes.int
-        output.number(value.value)
-      } else output.fault = notFinite
+        output.fault = wholeFault(value.value, isUnsigned)
+        if (output.fault === undefined) output.number(value.value)
+      }
     } else output.fault = noSuchField
   }
 }

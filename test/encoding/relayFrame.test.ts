@@ -220,6 +220,10 @@ describe("a body", () => {
       [{ ...counted("bad", 1), weight: -1 }, "invalid", /no whole numbers/],
       [emitted(seriesOf("bad", "point"), []), "invalid", "it has no fields"],
       [emitted(seriesOf("bad", "point"), [["new", 2n ** 64n]]), "invalid", "an integer field is out of range"],
+      [emitted(seriesOf("bad", "point"), [["new", new Int(1.5)]]), "invalid", "an integer field has a fraction"],
+      [emitted(seriesOf("bad", "point"), [["new", new Int(2 ** 63)]]), "invalid", "an integer field is out of range"],
+      [emitted(seriesOf("bad", "point"), [["new", new UInt(-1)]]), "invalid", "an integer field is out of range"],
+      [emitted(seriesOf("bad", "point"), [["new", new Int(NaN)]]), "invalid", "a field is NaN or infinite"],
       [emitted(seriesOf("bad", "point"), [["new", {} as never]]), "unsupported", /neither/]
     ] as const) {
       const { payload, refused, taken } = encode([a, bad, z], Infinity)
@@ -238,21 +242,21 @@ describe("a body", () => {
   it("ends where the next measurement does not fit, and refuses one that fits in none", () => {
     const encode = make()
     const many = Array.from({ length: 100 }, (_, i) => counted(`series-${i}`, i, { level: i % 2 === 0 ? "a" : "b" }))
-    const { bytes, payload, taken } = encode(many, 500)
-    assert.isAtMost(bytes, 500)
+    const { bytes, payload, taken } = encode(many, 800)
+    assert.isAtMost(bytes, 800)
     assert.isAbove(taken, 10)
     assert.strictEqual(
       payload.reduce((sum, { count }) => sum + count, 0),
       taken
     )
     let at = 0
-    while (at < many.length) at += encode(many.slice(at), 500).taken
+    while (at < many.length) at += encode(many.slice(at), 800).taken
     assert.strictEqual(at, 100)
-    const large = counted("x".repeat(600), 1)
-    assert.deepStrictEqual(encode([large, many[0]!], 500).refused, [
+    const large = counted("x".repeat(900), 1)
+    assert.deepStrictEqual(encode([large, many[0]!], 800).refused, [
       { index: 0, drop: "too_large", reason: "it is longer than a write may be" }
     ])
-    assert.strictEqual(encode([many[0]!, large], 500).taken, 1)
+    assert.strictEqual(encode([many[0]!, large], 800).taken, 1)
   })
 
   it("has a topic that no other level's begins with", () => {

@@ -36,7 +36,8 @@ export const batching = <B extends Backend>(subject: Subject<B>): ReadonlyArray<
     : [
         check(subject, "puts at most batchBytes bytes into a write", { ...calm, batchBytes: mostBytes }, (stage) =>
           Effect.gen(function* () {
-            const made = 300
+            // A compact wire takes some ten bytes for each.
+            const made = 600
             yield* stage.record(Marks.emit(0, made))
             yield* stage.flush
             yield* stage.awaitArrival(`all ${made} points`, Marks.areThere(stage, 0, made))
