@@ -175,7 +175,8 @@ export const make = (dialect: Dialect): Encode => {
       return [name, `,"tags":{${members.join()}}`, names.nameFault(name) ?? names.tagsFault(tags)]
     }
     const named = namedOf(series)
-    const name = names.clean(String(named.name))
+    if (typeof named.name !== "string") return ["", "", "the function that names it gave no name"]
+    const name = names.clean(named.name)
     const source = names.clean(String(named.source ?? ""))
     const fault = names.nameFault(name) ?? (source === "" ? undefined : names.sourceFault(source))
     return [name, source === "" ? "" : `,"source":${JSON.stringify(source)}`, fault]

@@ -167,7 +167,10 @@ describe("Librato's JSON", () => {
     assert.strictEqual(encoded(point("p", { value: 1 }), { naming }), "the function that names it threw")
     // Functions of untyped code may give anything.
     assert.match(String(encoded(point("p", { value: 1 }), { naming: (() => undefined) as never })), /threw/)
-    assert.match(String(encoded(point("p", { value: 1 }), { naming: (() => ({ name: {} })) as never })), /its name/)
+    for (const name of [undefined, null, {}, 7]) {
+      const options = { naming: (() => ({ name })) as never, sanitise: true }
+      assert.match(String(encoded(point("p", { value: 1 }), options)), /gave no name/)
+    }
   })
 })
 
