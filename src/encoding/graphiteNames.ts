@@ -14,7 +14,7 @@ export type PathOf = (name: string, tags: Readonly<Record<string, string>>) => s
 export interface Naming {
   /** `"tagged"` needs carbon 1.1. `"dotted"` makes two segments of each tag: its key and its value. */
   readonly naming: "tagged" | "dotted" | PathOf
-  /** Writes `_` for what cannot be in a path. Two series may then become one. */
+  /** Writes `_` for what cannot be in a path. Two series may then have one path. */
   readonly sanitise: boolean
 }
 
