@@ -70,11 +70,12 @@ export const maxEventBytes = 8192
 export const isEvent = ({ fieldNames }: Point): boolean => fieldNames[0] === "event_title"
 export const isCheck = ({ fieldNames }: Point): boolean => fieldNames[0] === "check_status"
 
-/** What surrounds both: the series' tags and the origin as they stand on a line, and the rules for words. */
+/** What surrounds both: the series' tags and the origin as they stand on a line, and the rules for words and messages. */
 export interface Around {
   readonly tags: string
   readonly origin: string
   readonly word: (what: string, text: string) => Checked<string>
+  readonly message: (what: string, text: string) => Checked<string>
 }
 
 /** A line without its LF, or why there is none. */
@@ -128,15 +129,17 @@ export const eventLine = (point: Point, { origin, tags, word }: Around): Line =>
 }
 
 /** `_sc|name|status|d:|h:|#tags|m:message` */
-export const checkLine = (point: Point, name: string, { origin, tags, word }: Around): Line => {
+export const checkLine = (point: Point, name: string, { message, origin, tags, word }: Around): Line => {
   const given = fieldOf(point, "check_status")
   const code = Number(given instanceof Int ? given.value : given)
   if (!(Number.isInteger(code) && code >= 0 && code <= 3)) return refuse("a service check's status is not 0, 1, 2 or 3")
   const hostname = word("check_hostname", textOf(point, "check_hostname") ?? "")
   if (hostname.fault !== undefined) return refuse(hostname.fault)
   const host = hostname.value === "" ? "" : `|h:${hostname.value}`
-  const message = oneLine(textOf(point, "check_message") ?? "").replaceAll("m:", "m\\:")
-  const line = `_sc|${name}|${code}|d:${secondsOf(point)}${host}${tags}${message === "" ? "" : `|m:${message}`}${origin}`
+  const said = message("check_message", oneLine(textOf(point, "check_message") ?? ""))
+  if (said.fault !== undefined) return refuse(said.fault)
+  const last = said.value === "" ? "" : `|m:${said.value.replaceAll("m:", "m\\:")}`
+  const line = `_sc|${name}|${code}|d:${secondsOf(point)}${host}${tags}${last}${origin}`
   return Bytes.encode(line).length > maxEventBytes
     ? { fault: { drop: "too_large", reason: `a service check is longer than ${maxEventBytes} bytes` } }
     : { text: line }

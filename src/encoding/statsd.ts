@@ -365,7 +365,7 @@ export const make = (dialect: Dialect): Encode => {
         output.fault = noEvents
         return
       }
-      const around: Around = { tags: kept.atEnd, origin, word: names.word }
+      const around: Around = { tags: kept.atEnd, origin, word: names.word, message: names.message }
       return putLong(isEvent(point) ? eventLine(point, around) : checkLine(point, kept.name, around))
     }
     const start = output.at

@@ -268,7 +268,8 @@ describe("StatsD's lines", () => {
       eventFields({ ...event, hostname: "a|b" }),
       { ...eventFields(event), event_priority: "high" },
       { check_status: 4 },
-      { ...checkFields("ok", undefined, "a\nb") }
+      { ...checkFields("ok", undefined, "a\nb") },
+      { ...checkFields("ok", "fine|h:another|#role:admin", undefined) }
     ]) {
       assert.strictEqual(refusalOf(point(seriesOf("point"), fields), dog).drop, "invalid")
     }
@@ -456,6 +457,14 @@ describe("injection", () => {
             const lines = packetsOf(StatsD.make({ ...dog, sanitise })([point(seriesOf("point"), fields)], Infinity))
             assert.isAtMost(lines.length, 1)
             for (const line of lines) assert.notMatch(line, /[\n\r]/)
+            // An event's lengths say where its text ends; nothing else may hold what ends a field.
+            if (lines.length === 0 || !("check_status" in fields)) continue
+            const letters = lines[0]!
+              .split("|")
+              .slice(3)
+              .map((field) => field.slice(0, 2))
+            const expected = ["d:", ...(hostname === "" ? [] : ["h:"]), ...(message === "" ? [] : ["m:"])]
+            assert.deepStrictEqual(letters, expected)
           }
         }
       })
