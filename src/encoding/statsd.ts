@@ -221,7 +221,8 @@ export const make = (dialect: Dialect): Encode => {
       output.reserve(text.length + 512)
       output.at = Bytes.writeAscii(output.bytes, output.at, text)
     } else if (!isTime) output.float(value)
-    else if (value - value !== 0) output.fault = notFinite
+    // Also where only the milliseconds are.
+    else if (value * 1000 - value * 1000 !== 0) output.fault = notFinite
     else output.at = writeMillis(output.bytes, output.at, value)
   }
 
@@ -314,7 +315,8 @@ export const make = (dialect: Dialect): Encode => {
       return
     }
     const frame = kept.frame !== undefined && kept.rate === sampleRate ? kept.frame : ownFrame(kept, series, sampleRate)
-    if (series.kind === "counter" && frame.type === "g") return putDelta(frame, value)
+    // Gauges have no rate that the server could scale steps by.
+    if (series.kind === "counter" && frame.type === "g") return putDelta(frame, value / sampleRate)
     if (frame.type === "g") return putGauge(frame, value, stampOf(point, kept))
     if (timestamps === "all") output.fault = noStamp
     else if (frame.type === "ms" && value < 0) output.fault = negativeTime

@@ -141,6 +141,22 @@ describe("StatsD's lines", () => {
     ])
   })
 
+  it("scale the steps that stand for others, as gauges have no rate to say", () => {
+    const dialect = { ...etsy, deltas: () => true }
+    assert.deepStrictEqual(linesOf([sample("counter", 3, 0.25), sample("counter", -1, 0.5)], dialect), [
+      "m:+12|g",
+      "m:-2|g"
+    ])
+  })
+
+  it("are never infinite, also where only the milliseconds would be", () => {
+    assert.deepStrictEqual(refusalOf(sample("timer", 1e306), etsy), {
+      index: 0,
+      drop: "invalid",
+      reason: "a field is NaN or infinite"
+    })
+  })
+
   it("have the time of counts and gauges, where that was chosen", () => {
     const dialect = { ...dog, timestamps: "numbers", origin: "|c:in-1" } as const
     assert.deepStrictEqual(
