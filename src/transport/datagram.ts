@@ -197,10 +197,10 @@ export const make = ({ address, pacing, probe }: DatagramOptions): Effect.Effect
             const index = retries.shift() ?? next++
             const datagram = bytes.subarray(bounds[2 * index], bounds[2 * index + 1])
             burst += datagram.length
+            burstAt = now
             flying++
             post(port, datagram, (code) => settle(index, code))
           }
-          burstAt = now
           again.push(...retries)
           pumping = false
           if (flying > 0) return

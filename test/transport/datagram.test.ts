@@ -53,6 +53,21 @@ describe("datagrams over UDP", () => {
     })
   )
 
+  it.scopedLive("do not wait for each other's pauses for ever, where several sendings share them", () =>
+    Effect.gen(function* () {
+      const receiver = yield* udp()
+      const datagrams = yield* toUdp(receiver.port, { burstBytes: 2, pauseMillis: 200 })
+      const sending = (name: string) => send(datagrams, ...Array.from({ length: 2 }, () => name.repeat(2)))
+      const first = yield* Effect.fork(sending("a"))
+      // In the middle of the first one's pause.
+      yield* receiver.until(1)
+      yield* Effect.sleep("100 millis")
+      const all = yield* Effect.zip(Fiber.join(first), sending("b"), { concurrent: true })
+      for (const { fates } of all) assert.deepStrictEqual(fates, ["sent", "sent"])
+      yield* receiver.until(4)
+    })
+  )
+
   it.scopedLive("are not sent where nobody listens, and are once somebody does", () =>
     Effect.gen(function* () {
       const port = yield* free
