@@ -33,7 +33,7 @@ export interface Options {
   /** Which instruments there are. Default: all; in OpenTelemetry's semantics, all but `requests`. */
   readonly instruments?: ReadonlyArray<Instrument> | undefined
   /**
-   * What is said of a host, such as `api.example.com:8080`, for clients that talk to hosts without bound: `() => "any"`.
+   * What is said of a host, such as `api.example.com:8080`, for clients that talk to hosts without bound: `() => "any"`. If it throws, `unknown`.
    * Default: the host, with its port if that is not the scheme's.
    */
   readonly host?: ((host: string) => string) | undefined
@@ -203,7 +203,17 @@ const places = (rename: ((host: string) => string) | undefined): ((url: string) 
     const port = schemePort[scheme]
     const host = port !== undefined && given.endsWith(port) ? given.slice(0, -port.length) : given
     last = whole
-    place = `${scheme}://${rename === undefined ? host : rename(host)}`
+    place = `${scheme}://${renamed(rename, host)}`
     return place
+  }
+}
+
+/** A request does not fail because its host's name for measuring does. */
+const renamed = (rename: ((host: string) => string) | undefined, host: string): string => {
+  if (rename === undefined) return host
+  try {
+    return rename(host)
+  } catch {
+    return "unknown"
   }
 }

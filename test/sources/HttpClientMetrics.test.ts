@@ -129,6 +129,17 @@ describe("a measured client", () => {
     }).pipe(Effect.provide(TestMetrics.layer))
   )
 
+  it.effect("leaves a request alone whose host cannot be renamed", () =>
+    Effect.gen(function* () {
+      const rename = (): string => {
+        throw new Error("no name")
+      }
+      const response = yield* HttpClientMetrics.instrument({ host: rename })(ok).get("http://a.example/")
+      assert.strictEqual(response.status, 200)
+      assert.deepStrictEqual(yield* lines("http.client.requests", ["host"]), ["unknown"])
+    }).pipe(Effect.provide(TestMetrics.layer))
+  )
+
   it.effect("has tags of the request's own, a level, and the instruments it is told to have", () =>
     Effect.gen(function* () {
       const client = HttpClientMetrics.instrument({
