@@ -15,6 +15,7 @@ const sinkFolders = {
   Graphite: "graphite",
   InfluxDb: "influxdb",
   Librato: "librato",
+  Nats: "nats",
   OpenTsdb: "opentsdb",
   StatsD: "statsd",
   ZeroMq: "zeromq"

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url"
 const packages = [
   { name: "influxdb", binary: "usr/bin/influxd" },
   { name: "victoria-metrics", binary: "usr/bin/victoria-metrics" },
+  { name: "nats-server", binary: "usr/sbin/nats-server" },
   // Of Python: useless without what it depends on.
   { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true },
   { name: "python3-zmq", binary: "usr/lib/python3/dist-packages/zmq/__init__.py", withDependencies: true }

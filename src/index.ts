@@ -124,6 +124,13 @@ export * as Transport from "./relay/Transport.js"
 export * as Worker from "./relay/Worker.js"
 
 /**
+ * A sink that publishes to a stream of NATS JetStream.
+ *
+ * @since 0.1.0
+ */
+export * as Nats from "./sinks/Nats.js"
+
+/**
  * A sink that publishes to the relay's broker over ZeroMQ.
  *
  * @since 0.1.0

@@ -24,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Layer, Runtime, type Scope } from "effect"
 import * as Metrics from "../Metrics.js"
 import type { InvalidOption } from "../Sink.js"
 import type { Received } from "../transport/messages.js"
@@ -55,8 +55,8 @@ export interface Options<E = never> {
   readonly highWaterMark?: number | undefined
   /** Longer messages are not taken. Default 16 MiB. */
   readonly maxMessageBytes?: number | undefined
-  /** Where messages come from, in place of ZeroMQ at `host` and `port`. */
-  readonly transport?: Effect.Effect<Subscriber, E> | undefined
+  /** Where messages come from, in place of ZeroMQ at `host` and `port`. Its scope ends after the last acknowledgement. */
+  readonly transport?: Effect.Effect<Subscriber, E, Scope.Scope> | undefined
 }
 
 const messages = Metrics.counter("effect_metrics.worker.messages", {
@@ -101,7 +101,7 @@ interface Parts {
 
 const prepare = <E>(
   options: Options<E>
-): Effect.Effect<Parts, InvalidOption | ZeroMqMissing | Metrics.MetricsNotProvided | E> =>
+): Effect.Effect<Parts, InvalidOption | ZeroMqMissing | Metrics.MetricsNotProvided | E, Scope.Scope> =>
   Effect.gen(function* () {
     const {
       highWaterMark = 10_000,
@@ -155,9 +155,11 @@ const prepare = <E>(
 
     /** Messages to be acknowledged, in the order in which they came. */
     let held: Array<Effect.Effect<void>> = []
-    const take = ({ acknowledge, frames }: Received): void => {
-      report(merger.take(frames))
-      if (acknowledge !== undefined) held.push(acknowledge)
+    const take = ({ acknowledge, frames, refuse }: Received): void => {
+      const taken = merger.take(frames)
+      report(taken)
+      if (taken._tag === "unreadable" && refuse !== undefined) Runtime.runFork(runtime)(refuse(taken.reason))
+      else if (acknowledge !== undefined) held.push(acknowledge)
     }
     // What was recorded before a flush began is settled when it ends: written, or dropped and counted.
     const settle = Effect.suspend(() => {
@@ -166,7 +168,7 @@ const prepare = <E>(
       return settled.length === 0
         ? Effect.void
         : Effect.forEach(hub.allAttached(), ({ flush }) => flush, { concurrency: "unbounded", discard: true }).pipe(
-            Effect.zipRight(Effect.forEach(settled, (acknowledge) => acknowledge, { discard: true })),
+            Effect.zipRight(Effect.forEach(settled, (acknowledge) => acknowledge, { concurrency: 64, discard: true })),
             // They are delivered again if nobody acknowledges them.
             Effect.onInterrupt(() => Effect.sync(() => void (held = [...settled, ...held])))
           )
@@ -202,7 +204,7 @@ const prepare = <E>(
 export const run = <E = never>(
   options: Options<E> = {}
 ): Effect.Effect<never, InvalidOption | RelayError | ZeroMqMissing | Metrics.MetricsNotProvided | E> =>
-  Effect.flatMap(prepare(options), ({ work }) => work)
+  Effect.scoped(Effect.flatMap(prepare(options), ({ work }) => work))
 
 /**
  * Works in the background as long as the layer lives, for the sinks around it.

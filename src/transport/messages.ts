@@ -36,6 +36,8 @@ export interface Received {
    * ever delivered again.
    */
   readonly acknowledge: Effect.Effect<void> | undefined
+  /** Says that nobody here can read it, and why. Default: what cannot be read is acknowledged like the rest. */
+  readonly refuse?: ((reason: string) => Effect.Effect<void>) | undefined
 }
 
 export interface Subscriber {

@@ -1,0 +1,181 @@
+/**
+ * Connections to NATS servers, the stream that keeps messages until workers have written them, and what errors of either mean.
+ */
+import type * as JetStream from "@nats-io/jetstream"
+import type * as Nats from "@nats-io/transport-node"
+import { Effect, Redacted } from "effect"
+import { NatsMissing } from "./failure.js"
+import type { Server, StreamSettings } from "./natsOptions.js"
+import { load } from "./node.js"
+import type { TlsOptions } from "./stream.js"
+
+export interface Modules {
+  readonly transport: typeof Nats
+  readonly jetstream: typeof JetStream
+}
+
+/** Loaded when they are first needed, as few programs do. */
+export const modules = (
+  names: readonly [string, string] = ["@nats-io/transport-node", "@nats-io/jetstream"]
+): Effect.Effect<Modules, NatsMissing> =>
+  Effect.tryPromise({
+    try: async () => ({
+      transport: await load<typeof Nats>(names[0]),
+      jetstream: await load<typeof JetStream>(names[1])
+    }),
+    catch: () =>
+      new NatsMissing({
+        reason: "the optional packages are not installed: npm install @nats-io/transport-node@3 @nats-io/jetstream@3"
+      })
+  })
+
+const connectMillis = 5000
+
+/** None of these says more than a kind: the errors' own words may repeat what the server was sent. */
+export const explain = (error: unknown): string => {
+  if (!(error instanceof Error)) return "NATS failed"
+  const code = "code" in error && typeof error.code === "number" ? error.code : undefined
+  switch (error.name) {
+    case "AuthorizationError":
+    case "UserAuthenticationExpiredError":
+      return "the server refuses the credentials"
+    case "PermissionViolationError":
+      return "the credentials do not allow this"
+    case "TimeoutError":
+      return "there was no answer in time"
+    case "NoRespondersError":
+    case "JetStreamNotEnabled":
+      return "JetStream is not to be had: it is off, without a leader, or knows no such stream"
+    case "JetStreamApiError":
+    case "StreamNotFoundError":
+    case "ConsumerNotFoundError":
+      return code === fullCode ? "the stream is full" : `JetStream refuses (${code}: ${error.message.slice(0, 200)})`
+    default:
+      return cause(error) === "RequestError" || error.name === "RequestError"
+        ? explainCause(error)
+        : `no connection (${error.name})`
+  }
+}
+
+const cause = (error: Error): string => (error.cause instanceof Error ? error.cause.name : "")
+const explainCause = (error: Error): string =>
+  error.cause instanceof Error ? explain(error.cause) : "the connection broke"
+
+/** Over the most bytes or messages, where the stream discards what is new. */
+const fullCode = 10077
+
+/** Whether the server can have stored what it did not acknowledge. */
+export const isAmbiguous = (error: unknown): boolean =>
+  !(
+    error instanceof Error &&
+    ["JetStreamApiError", "JetStreamNotEnabled", "NoRespondersError", "PermissionViolationError"].includes(error.name)
+  )
+
+export const isUnauthorized = (error: unknown): boolean =>
+  error instanceof Error &&
+  ["AuthorizationError", "UserAuthenticationExpiredError", "PermissionViolationError"].includes(error.name)
+
+export const isUnknownStream = (error: unknown): boolean =>
+  error instanceof Error && error.name === "StreamNotFoundError"
+
+const tlsOf = (tls: boolean | TlsOptions): Nats.ConnectionOptions["tls"] =>
+  tls === false
+    ? undefined
+    : {
+        ...(typeof tls === "object" && tls.ca !== undefined ? { ca: tls.ca } : {}),
+        ...(typeof tls === "object" && tls.cert !== undefined ? { cert: tls.cert } : {}),
+        ...(typeof tls === "object" && tls.key !== undefined ? { key: Redacted.value(tls.key) } : {})
+      }
+
+export const connect = (
+  { transport }: Modules,
+  { credentials, password, servers, tls, token, username }: Server,
+  reconnect: boolean
+): Promise<Nats.NatsConnection> => {
+  const secure = tlsOf(tls)
+  return transport.connect({
+    servers: [...servers],
+    name: "effect-metrics",
+    timeout: connectMillis,
+    reconnect,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // So that a peer which vanished without a word is noticed.
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    ignoreAuthErrorAbort: true,
+    ...(username === undefined ? {} : { user: username }),
+    ...(password === undefined ? {} : { pass: Redacted.value(password) }),
+    ...(token === undefined ? {} : { token: Redacted.value(token) }),
+    ...(credentials === undefined
+      ? {}
+      : { authenticator: transport.credsAuthenticator(new TextEncoder().encode(Redacted.value(credentials))) }),
+    ...(secure === undefined ? {} : { tls: secure })
+  })
+}
+
+/** A level as one token of a subject: what would end or widen it is written in hexadecimal, and so is `=` itself. */
+export const levelToken = (level: string): string => {
+  if (level === "") return "="
+  let token = ""
+  for (const byte of new TextEncoder().encode(level)) {
+    const character = String.fromCharCode(byte)
+    token += /[\w-]/.test(character) ? character : `=${byte.toString(16).padStart(2, "0")}`
+  }
+  return token
+}
+
+export const subjectOf = (subject: string, level: string): string => `${subject}.${levelToken(level)}`
+
+const minutes = (millis: number): string => `${Math.round(millis / 600) / 100} min`
+
+/** What an existing stream does that may lose messages or store them twice. */
+export const doubts = (config: JetStream.StreamConfig, wanted: StreamSettings): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  if (config.discard !== "new")
+    found.push("it discards old messages when it is full, which no ledger sees: set its discard policy to new")
+  if (config.retention === "limits")
+    found.push("it keeps messages that were acknowledged, until they fill it: set its retention to work queue")
+  if (config.retention === "interest")
+    found.push("it keeps nothing while it has no consumer: set its retention to work queue")
+  if (config.max_age > 0)
+    found.push(`it forgets what is older than ${minutes(config.max_age / 1e6)}, which no ledger sees`)
+  if (config.num_replicas < wanted.replicas)
+    found.push(`it has ${config.num_replicas} replicas, not ${wanted.replicas}`)
+  if (config.duplicate_window / 1e6 < wanted.duplicateWindowMillis)
+    found.push(
+      `it knows what it has stored for ${minutes(config.duplicate_window / 1e6)}, and a write that is tried again for ${minutes(wanted.duplicateWindowMillis)} may be stored twice`
+    )
+  if (config.storage === "memory") found.push("it keeps messages in memory, and loses them with its servers")
+  return found
+}
+
+/** Makes the stream, unless it is there, and gives what to warn about. */
+export const prepareStream = async (
+  { jetstream }: Modules,
+  connection: Nats.NatsConnection,
+  wanted: StreamSettings
+): Promise<ReadonlyArray<string>> => {
+  const manager = await jetstream.jetstreamManager(connection)
+  const info = () => manager.streams.info(wanted.stream)
+  try {
+    return doubts((await info()).config, wanted)
+  } catch (error) {
+    if (!isUnknownStream(error)) throw error
+  }
+  await manager.streams
+    .add({
+      name: wanted.stream,
+      subjects: [`${wanted.subject}.*`],
+      retention: jetstream.RetentionPolicy.Workqueue,
+      discard: jetstream.DiscardPolicy.New,
+      storage: jetstream.StorageType.File,
+      num_replicas: wanted.replicas,
+      max_bytes: wanted.maxBytes,
+      duplicate_window: wanted.duplicateWindowMillis * 1e6
+    })
+    // Somebody else has made it meanwhile, or the answer is late: then it is there now, or this fails as well.
+    .catch(async (error: unknown) => info().catch(() => Promise.reject(error)))
+  return []
+}

@@ -1,0 +1,199 @@
+/**
+ * Takes messages from a stream of NATS, as one of the workers that share a durable consumer. What is not acknowledged is
+ * delivered again, to whoever asks: so a message stays marked as being worked at for as long as its worker lives.
+ */
+import type * as JetStream from "@nats-io/jetstream"
+import type * as Nats from "@nats-io/transport-node"
+import { Effect, Runtime, type Scope } from "effect"
+import type { NatsMissing, TransportFailure } from "./failure.js"
+import type { Subscriber } from "./messages.js"
+import { connect, explain, isUnknownStream, levelToken, modules, prepareStream, subjectOf } from "./nats.js"
+import type { Server, StreamSettings } from "./natsOptions.js"
+
+export interface ConsumerSettings extends StreamSettings {
+  /** What workers that share the messages have in common. */
+  readonly durable: string
+  readonly ackWaitMillis: number
+  /** Messages that the workers together hold at most. */
+  readonly maxPending: number
+  /** A message delivered so often without being acknowledged goes to the dead letters. */
+  readonly maxDeliver: number
+  readonly deadLetters: string
+}
+
+const pauseMillis = 1000
+const answerMillis = 5000
+/** How often an acknowledgement is tried; after that the message is delivered again. */
+const ackTries = 6
+
+const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** Connects in the background, and again whenever it has to; the connection ends with the scope, after the last acknowledgement. */
+export const subscriber = (
+  server: Server,
+  settings: ConsumerSettings
+): Effect.Effect<Subscriber, NatsMissing, Scope.Scope> =>
+  Effect.gen(function* () {
+    const loaded = yield* modules()
+    const runtime = yield* Effect.runtime<never>()
+    const warn = (text: string): void => void Runtime.runFork(runtime)(Effect.logWarning(`worker: ${text}`))
+    const doubted = new Set<string>()
+    const held = new Set<JetStream.JsMsg>()
+    let connection: Nats.NatsConnection | undefined
+    let isOver = false
+
+    const beat = setInterval(
+      () => {
+        for (const message of held) message.working()
+      },
+      Math.max(50, settings.ackWaitMillis / 3)
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.promise(async () => {
+        isOver = true
+        clearInterval(beat)
+        await connection?.close().catch(() => {})
+      })
+    )
+
+    /** Until the server has said that it knows. */
+    const acknowledge = async (message: JetStream.JsMsg & { readonly reply?: string }): Promise<void> => {
+      for (let tries = 1; ; tries++) {
+        try {
+          await connection!.request(message.reply!, "+ACK", { timeout: answerMillis })
+          break
+        } catch (error) {
+          if (tries >= ackTries || isOver) {
+            warn(`a message that was written could not be acknowledged, and will be delivered again: ${explain(error)}`)
+            break
+          }
+          await sleep(100 * tries)
+        }
+      }
+      held.delete(message)
+    }
+
+    const bury = async (message: JetStream.JsMsg, why: string): Promise<void> => {
+      try {
+        const headers = loaded.transport.headers()
+        headers.set("Effect-Metrics-Reason", why.replace(/[^ -~]/g, " ").slice(0, 200))
+        headers.set("Effect-Metrics-Subject", message.subject)
+        await loaded.jetstream
+          .jetstream(connection!, { timeout: answerMillis })
+          .publish(settings.deadLetters, message.data, { msgID: `${settings.stream}.${message.seq}`, headers })
+        held.delete(message)
+        message.term()
+        warn(`a message was put to ${settings.deadLetters}: ${why}`)
+      } catch (error) {
+        held.delete(message)
+        message.nak(pauseMillis)
+        warn(`a message could not be put to ${settings.deadLetters}: ${explain(error)}`)
+      }
+    }
+
+    const refuse = async (message: JetStream.JsMsg, why: string): Promise<void> => {
+      if (message.info.deliveryCount >= settings.maxDeliver) return bury(message, why)
+      held.delete(message)
+      // Another worker, of a later version, may be able to read it.
+      message.nak(pauseMillis)
+    }
+
+    const prepare = async (made: Nats.NatsConnection, levels: ReadonlyArray<string> | undefined) => {
+      for (const doubt of await prepareStream(loaded, made, settings)) {
+        if (!doubted.has(doubt)) warn(`the stream ${JSON.stringify(settings.stream)}: ${doubt}`)
+        doubted.add(doubt)
+      }
+      const manager = await loaded.jetstream.jetstreamManager(made)
+      const dead = `${settings.stream}_DEAD`
+      await manager.streams.info(dead).catch((error: unknown) =>
+        isUnknownStream(error)
+          ? manager.streams.add({
+              name: dead,
+              subjects: [settings.deadLetters],
+              num_replicas: settings.replicas,
+              max_bytes: settings.maxBytes,
+              discard: loaded.jetstream.DiscardPolicy.New
+            })
+          : Promise.reject(error)
+      )
+      const consumers =
+        levels === undefined
+          ? [{ durable: settings.durable, filter: `${settings.subject}.*` }]
+          : levels.map((level) => ({
+              durable: `${settings.durable}-${levelToken(level)}`,
+              filter: subjectOf(settings.subject, level)
+            }))
+      for (const { durable, filter } of consumers) {
+        await manager.consumers.add(settings.stream, {
+          durable_name: durable,
+          filter_subject: filter,
+          ack_policy: loaded.jetstream.AckPolicy.Explicit,
+          deliver_policy: loaded.jetstream.DeliverPolicy.All,
+          ack_wait: settings.ackWaitMillis * 1e6,
+          max_ack_pending: settings.maxPending,
+          // Workers count deliveries themselves, as the server would just stop.
+          max_deliver: -1
+        })
+      }
+      return consumers.map(({ durable }) => durable)
+    }
+
+    return {
+      subscribe: (topics, receive) =>
+        Effect.async<never, TransportFailure>(() => {
+          // A topic is a level and a character that ends it.
+          const levels = topics.includes("") ? undefined : [...new Set(topics.map((topic) => topic.slice(0, -1)))]
+          let stopped = false
+          let consuming: ReadonlyArray<JetStream.ConsumerMessages> = []
+
+          const take = (message: JetStream.JsMsg): void => {
+            // Stopped meanwhile: for somebody else.
+            if (stopped) return message.nak()
+            held.add(message)
+            if (message.info.deliveryCount > settings.maxDeliver) {
+              return void bury(message, `it was delivered ${settings.maxDeliver} times and never acknowledged`)
+            }
+            receive({
+              frames: [new Uint8Array(), message.data],
+              acknowledge: Effect.promise(() => acknowledge(message)),
+              refuse: (why) => Effect.promise(() => refuse(message, why))
+            })
+          }
+
+          const consume = async (durable: string): Promise<void> => {
+            const consumer = await loaded.jetstream
+              .jetstream(connection!, { timeout: answerMillis })
+              .consumers.get(settings.stream, durable)
+            const messages = await consumer.consume({ max_messages: 100, callback: take })
+            consuming = [...consuming, messages]
+            if (stopped) messages.stop()
+            const failed = await messages.closed()
+            if (!stopped) throw failed ?? new Error("the consumer has ended")
+          }
+
+          const run = async (): Promise<void> => {
+            for (let told = ""; !stopped; await sleep(pauseMillis)) {
+              try {
+                if (connection === undefined || connection.isClosed()) connection = await connect(loaded, server, true)
+                if (isOver) return await connection.close()
+                const durables = await prepare(connection, levels)
+                told = ""
+                await Promise.all(durables.map(consume))
+              } catch (error) {
+                if (stopped) return
+                for (const messages of consuming) messages.stop()
+                consuming = []
+                const reason = explain(error)
+                if (reason !== told) warn(`nothing can be received for now: ${reason}`)
+                told = reason
+              }
+            }
+          }
+          void run()
+          return Effect.sync(() => {
+            stopped = true
+            for (const messages of consuming) messages.stop()
+          })
+        })
+    }
+  })

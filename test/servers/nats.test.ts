@@ -1,0 +1,320 @@
+/** The relay over real servers of NATS JetStream. */
+import { jetstream, jetstreamManager, type JetStreamManager } from "@nats-io/jetstream"
+import { connect, type NatsConnection } from "@nats-io/transport-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Redacted, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import * as Metrics from "../../src/Metrics.js"
+import * as Transport from "../../src/relay/Transport.js"
+import * as Worker from "../../src/relay/Worker.js"
+import * as Nats from "../../src/sinks/Nats.js"
+import { publisher } from "../../src/transport/natsPublisher.js"
+import { type Backend, backend, totals } from "../relay/harness.js"
+import type { Server } from "./harness.js"
+import { cluster, nats, noNats } from "./nats.js"
+
+const at = ({ port }: Server): string => `127.0.0.1:${port}`
+
+const server = (flags: ReadonlyArray<string> = []) =>
+  Effect.acquireRelease(
+    Effect.promise(() => nats(flags)),
+    (made) => Effect.promise(() => made.stop())
+  )
+
+const connected = (servers: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const connection = await connect({ servers: [...servers] })
+      return { connection, manager: await jetstreamManager(connection, { checkAPI: false }) }
+    }),
+    ({ connection }) => Effect.promise(() => connection.close())
+  )
+
+interface Asked {
+  readonly connection: NatsConnection
+  readonly manager: JetStreamManager
+}
+
+const stored = ({ manager }: Asked, stream = "METRICS"): Effect.Effect<number> =>
+  Effect.promise(async () => (await manager.streams.info(stream)).state.messages).pipe(
+    Effect.catchAllCause(() => Effect.succeed(-1))
+  )
+
+const until = <A>(effect: Effect.Effect<A>, is: (value: A) => boolean): Effect.Effect<A> =>
+  Effect.repeat(Effect.delay(effect, 20), { until: is })
+
+const hits = Metrics.counter("hits", { level: "info" })
+const soon = { retry: { initial: "50 millis", max: "200 millis" }, hostTag: "none" } as const
+
+const publish = (servers: ReadonlyArray<string>, count: number, options: Nats.Options = {}) =>
+  Effect.gen(function* () {
+    yield* Metrics.incrementBy(hits, count)
+    return yield* Metrics.flushWithin("30 seconds")
+  }).pipe(Effect.provide(Nats.layer({ servers, ...soon, ...options })))
+
+const worker = (
+  servers: ReadonlyArray<string>,
+  into: Backend,
+  options: Transport.NatsOptions = {}
+): Effect.Effect<unknown, unknown, Scope.Scope> =>
+  Layer.build(
+    Worker.layer({ transport: Transport.nats({ servers, ackWait: "2 seconds", ...options }) }).pipe(
+      Layer.provide(into.layer)
+    )
+  )
+
+const hitsOf = ({ measurements }: Backend): number => totals(measurements)["info hits"] ?? 0
+
+/** A worker in a process of its own that holds what it gets; ended with the scope. */
+const holder = (servers: ReadonlyArray<string>, replicas: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const file = fileURLToPath(new URL("../process/natsWorker.ts", import.meta.url))
+      const child = spawn(process.execPath, ["--import", "tsx", file, servers.join(","), String(replicas)], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+      const holding = new Promise<void>((resolve) => child.stdout.once("data", () => resolve()))
+      const kill = Effect.promise(() => {
+        child.kill("SIGKILL")
+        return exit
+      })
+      return { kill, holding: Effect.promise(() => holding) }
+    }),
+    ({ kill }) => kill
+  )
+
+describe.skipIf(noNats)("over JetStream", () => {
+  it.scopedLive("delivered is what the stream has, and workers that share it write all of it once", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const [ledger] = yield* publish(servers, 5)
+      assert.strictEqual(ledger?.ledger.delivered, 1)
+      const asked = yield* connected(servers)
+      assert.strictEqual(yield* stored(asked), 1)
+      const into = backend()
+      yield* worker(servers, into)
+      yield* worker(servers, into)
+      for (let i = 0; i < 30; i++) yield* publish(servers, 2)
+      yield* until(stored(asked), (messages) => messages === 0)
+      assert.strictEqual(hitsOf(into), 65)
+    })
+  )
+
+  it.scopedLive("a message that is published again is stored once", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const { publish } = yield* publisher(
+        { servers, username: undefined, password: undefined, token: undefined, credentials: undefined, tls: false },
+        { stream: "METRICS", subject: "metrics", replicas: 1, maxBytes: 2 ** 20, duplicateWindowMillis: 60_000 }
+      )
+      const message = { id: "batch.0", level: "a.b *>\r\n", frames: [new Uint8Array([1])] }
+      yield* publish([message])
+      yield* publish([message, { ...message, id: "batch.1" }])
+      assert.strictEqual(yield* stored(yield* connected(servers)), 2)
+    })
+  )
+
+  it.scopedLive("a worker for some levels takes just those", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const into = backend()
+      const strange = Metrics.counter("strange", { level: "a.b *>" })
+      yield* Layer.build(
+        Worker.layer({ levels: ["a.b *>"], transport: Transport.nats({ servers }) }).pipe(Layer.provide(into.layer))
+      )
+      yield* Effect.zipRight(Metrics.increment(strange), Metrics.increment(hits)).pipe(
+        Effect.provide(Nats.layer({ servers, ...soon }))
+      )
+      const asked = yield* connected(servers)
+      yield* until(
+        Effect.sync(() => into.measurements.length),
+        (length) => length > 0
+      )
+      yield* until(stored(asked), (messages) => messages === 1)
+      assert.deepStrictEqual(totals(into.measurements), { "a.b *> strange": 1 })
+    })
+  )
+
+  it.scopedLive("what a killed worker held goes to another", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      yield* publish(servers, 7)
+      const victim = yield* holder(servers, 1)
+      yield* victim.holding
+      yield* victim.kill
+      const into = backend()
+      yield* worker(servers, into)
+      const asked = yield* connected(servers)
+      yield* until(stored(asked), (messages) => messages === 0)
+      assert.strictEqual(hitsOf(into), 7)
+    })
+  )
+
+  it.scopedLive("what no worker can read goes to the dead letters after maxDeliver, and the rest goes on", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const into = backend()
+      yield* worker(servers, into, { maxDeliver: 2 })
+      yield* publish(servers, 1)
+      const asked = yield* connected(servers)
+      yield* Effect.promise(() => jetstream(asked.connection).publish("metrics.info", "poison"))
+      yield* publish(servers, 2)
+      yield* until(stored(asked, "METRICS_DEAD"), (messages) => messages === 1)
+      yield* until(stored(asked), (messages) => messages === 0)
+      const dead = yield* Effect.promise(() =>
+        asked.manager.streams.getMessage("METRICS_DEAD", { last_by_subj: "metrics_dead" })
+      )
+      assert.strictEqual(dead?.string(), "poison")
+      assert.strictEqual(hitsOf(into), 3)
+    })
+  )
+
+  it.scopedLive("a full stream is back-pressure: the lane keeps what it has until there is room", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const asked = yield* connected(servers)
+      yield* Effect.promise(() =>
+        asked.manager.streams.add({
+          name: "METRICS",
+          subjects: ["metrics.*"],
+          retention: "workqueue",
+          discard: "new",
+          max_msgs: 1,
+          duplicate_window: 1200e9
+        })
+      )
+      yield* publish(servers, 1)
+      yield* Effect.gen(function* () {
+        yield* Metrics.incrementBy(hits, 2)
+        const [full] = yield* Metrics.flushWithin("500 millis")
+        assert.strictEqual(full?.ledger.delivered, 0)
+        assert.deepStrictEqual(full?.ledger.dropped, {})
+        assert.strictEqual(
+          Object.values(full!.ledger.buffered).reduce((sum, count) => sum + count, 0),
+          1
+        )
+        yield* Effect.promise(() => asked.manager.streams.purge("METRICS"))
+        const [after] = yield* Metrics.flushWithin("20 seconds")
+        assert.strictEqual(after?.ledger.delivered, 1)
+      }).pipe(Effect.provide(Nats.layer({ servers, ...soon })))
+    })
+  )
+
+  it.scopedLive("a server that comes late, and one that is away for a while, cost nothing", () =>
+    Effect.gen(function* () {
+      const made = yield* server()
+      const servers = [at(made)]
+      yield* Effect.promise(() => made.kill())
+      const into = backend()
+      yield* worker(servers, into)
+      yield* Effect.gen(function* () {
+        yield* Metrics.incrementBy(hits, 1)
+        yield* Metrics.flushWithin("300 millis")
+        yield* Effect.promise(() => made.restart())
+        yield* Metrics.flushWithin("20 seconds")
+        yield* until(
+          Effect.sync(() => hitsOf(into)),
+          (count) => count === 1
+        )
+        yield* Effect.promise(() => made.kill())
+        yield* Metrics.incrementBy(hits, 2)
+        yield* Metrics.flushWithin("300 millis")
+        yield* Effect.promise(() => made.restart())
+        const [ledger] = yield* Metrics.flushWithin("20 seconds")
+        assert.strictEqual(ledger?.ledger.delivered, 2)
+      }).pipe(Effect.provide(Nats.layer({ servers, ...soon })))
+      const asked = yield* connected(servers)
+      yield* until(stored(asked), (messages) => messages === 0)
+      assert.strictEqual(hitsOf(into), 3)
+    })
+  )
+
+  it.scopedLive("wrong credentials are said, without them, and right ones work", () =>
+    Effect.gen(function* () {
+      const made = yield* server(["--user", "app", "--pass", "right-secret"])
+      const logs: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ annotations, cause, message }) => void logs.push(JSON.stringify([message, annotations, cause])))
+      )
+      const tryWith = (password: string) =>
+        Effect.gen(function* () {
+          yield* Metrics.increment(hits)
+          return (yield* Metrics.flushWithin("1 second"))[0]!.ledger.delivered
+        }).pipe(
+          Effect.provide(
+            Nats.layer({
+              ...soon,
+              servers: at(made),
+              username: "app",
+              password: Redacted.make(password),
+              shutdownTimeout: "100 millis"
+            }).pipe(Layer.provide(logger))
+          )
+        )
+      assert.strictEqual(yield* tryWith("canary-password"), 0)
+      assert.match(logs.join("\n"), /refuses the credentials/)
+      assert.notInclude(logs.join("\n"), "canary")
+      assert.strictEqual(yield* tryWith("right-secret"), 1)
+    })
+  )
+
+  it.scopedLive("a stream that may lose messages unseen is warned about", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const asked = yield* connected(servers)
+      yield* Effect.promise(() =>
+        asked.manager.streams.add({ name: "METRICS", subjects: ["metrics.*"], discard: "old" })
+      )
+      const logs: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => void logs.push(String(message)))
+      )
+      yield* publish(servers, 1).pipe(Effect.provide(logger))
+      assert.match(logs.join("\n"), /discards old messages/)
+      assert.match(logs.join("\n"), /may be stored twice/)
+    })
+  )
+
+  it.scopedLive(
+    "the stream's leader and a worker, both killed under load, change no total",
+    () =>
+      Effect.gen(function* () {
+        const nodes = yield* Effect.acquireRelease(Effect.promise(cluster), (made) =>
+          Effect.promise(() => Promise.all(made.map(({ stop }) => stop())))
+        )
+        const servers = nodes.map(at)
+        const asked = yield* connected(servers)
+        const into = backend()
+        const times = 300
+        const app = Effect.gen(function* () {
+          for (let i = 0; i < times; i++) {
+            yield* Metrics.increment(hits)
+            if (i % 10 === 0) yield* Metrics.flushWithin("30 seconds")
+            yield* Effect.sleep(5)
+          }
+          const [ledger] = yield* Metrics.flushWithin("40 seconds")
+          assert.deepStrictEqual(ledger?.ledger.dropped, {})
+          return ledger?.ledger.delivered
+        }).pipe(Effect.provide(Nats.layer({ servers, ...soon, replicas: 3 })))
+        const apps = yield* Effect.fork(Effect.all([app, app, app], { concurrency: "unbounded" }))
+        yield* until(stored(asked), (messages) => messages > 0)
+        const victim = yield* holder(servers, 3)
+        yield* victim.holding
+        const leader = yield* Effect.promise(
+          async () => (await asked.manager.streams.info("METRICS")).cluster?.leader ?? "n0"
+        )
+        yield* Effect.promise(() => nodes[Number(leader.slice(1))]!.kill())
+        yield* worker(servers, into, { replicas: 3 })
+        yield* Effect.sleep(500)
+        yield* victim.kill
+        assert.deepStrictEqual(yield* apps, [times, times, times])
+        yield* until(stored(asked), (messages) => messages === 0)
+        assert.strictEqual(hitsOf(into), 3 * times)
+      }),
+    120_000
+  )
+})
