@@ -129,6 +129,23 @@ describe("a handler", () => {
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
 
+  it.live("answers although its tags cannot be read, and what is recorded with them is refused", () =>
+    Effect.gen(function* () {
+      const tags = Object.defineProperty({}, "plan", {
+        enumerable: true,
+        get: () => {
+          throw new Error("no plan")
+        }
+      })
+      const app = Effect.zipRight(HttpServerMetrics.annotate({ tags }), HttpServerResponse.text("fine"))
+      const around = HttpServerMetrics.middleware({ instruments: ["requests"], point: {} })(app)
+      const { ask } = yield* serving(HttpServer.serve(around))
+      const { status } = yield* ask("/")
+      assert.strictEqual(status, 200)
+      while (((yield* TestMetrics.refused).threw ?? 0) < 2) yield* Effect.yieldNow()
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
+
   it.live("adds them from its stream too", () =>
     Effect.gen(function* () {
       const stream = Stream.fromEffect(

@@ -12,7 +12,7 @@ import { int } from "../../Measurement.js"
 import * as Metrics from "../../Metrics.js"
 import type { Book, Measured } from "./book.js"
 import { hasNoBody, type Key, lengthOf, unmatched } from "./names.js"
-import { joined, ownTags } from "./tags.js"
+import { joined, ownTags, refused } from "./tags.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -106,8 +106,13 @@ export class Exchange {
 
   annotate(given: Annotations): void {
     if (given.route !== undefined) this.route = given.route
-    if (given.tags !== undefined) this.ownTags = { ...this.ownTags, ...given.tags }
-    if (given.fields !== undefined) this.ownFields = { ...this.ownFields, ...given.fields }
+    try {
+      if (given.tags !== undefined) this.ownTags = joined(this.ownTags ?? {}, { ...given.tags })
+      if (given.fields !== undefined) this.ownFields = { ...this.ownFields, ...given.fields }
+    } catch {
+      // What cannot be read must not be the handler's failure.
+      this.ownTags = refused
+    }
     this.outer?.annotate(given)
   }
 
@@ -251,14 +256,16 @@ export class Exchange {
         {
           level,
           timestamp: this.startMillis,
-          tags: {
-            handler: point.handler,
-            method,
-            endpoint: route,
-            status_code: String(status),
-            remote_ip: point.remoteIp === "tag" ? remoteIp : undefined,
-            ...this.ownTags
-          }
+          tags: joined(
+            {
+              handler: point.handler,
+              method,
+              endpoint: route,
+              status_code: String(status),
+              remote_ip: point.remoteIp === "tag" ? remoteIp : undefined
+            },
+            this.ownTags
+          )
         }
       )
     )

@@ -15,7 +15,7 @@ export const ownTags = <A>(
 }
 
 /** In place of those that the function threw for: the hub refuses what is recorded with them, as `threw`. */
-const refused: Tags = Object.defineProperty({}, "tags", {
+export const refused: Tags = Object.defineProperty({}, "tags", {
   enumerable: true,
   get: () => {
     throw new Error("the tags of a request could not be read")
