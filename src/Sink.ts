@@ -11,6 +11,7 @@ import type { InvalidOption } from "./delivery/resolve.js"
 import type { Metrics } from "./delivery/service.js"
 import type { Sink } from "./delivery/sink.js"
 import type { Kind } from "./recording/measurement.js"
+import type { Identity } from "./recording/config.js"
 import type { Precision } from "./recording/stamps.js"
 
 export type { DeliveryOptions, Renamed, SeriesInfo } from "./delivery/options.js"
@@ -29,6 +30,15 @@ export {
   type WriteResult
 } from "./delivery/sink.js"
 export type { Precision } from "./recording/stamps.js"
+
+/**
+ * The name and tags of a series.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Spelled = Identity
+
 export type { Measurement } from "./recording/measurement.js"
 
 /**
@@ -91,6 +101,12 @@ export interface Definition<Payload, E, R> {
   readonly overwrites?: Precision | undefined
   /** Whether the lane keeps the times of points apart where the backend overwrites, or leaves that to the sink. Default `"spread"`. */
   readonly pointTimes?: "spread" | "keep" | undefined
+  /**
+   * How the backend spells a series, after views and prefix: what it replaces or leaves out. Series that come out equal are
+   * one, so that none overwrites another. Tags are sorted by key; it must not throw, and give what it gave if asked again.
+   * Default: as they are.
+   */
+  readonly spell?: ((series: Spelled) => Spelled) | undefined
   /** Whether each level of an instrument is a series of its own. Default `false`: they are one, of the level that was first. */
   readonly byLevel?: boolean | undefined
   /** The kinds whose points are all kept, whatever the `sampleRate`: the wire cannot say that others are missing. */
@@ -152,6 +168,7 @@ const toParts = <Payload, E, R>(
   const common = {
     overwrites: definition.overwrites,
     pointTimes: definition.pointTimes,
+    spell: definition.spell,
     byLevel: definition.byLevel,
     unsampled: definition.unsampled,
     defaults: {

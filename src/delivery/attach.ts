@@ -5,7 +5,7 @@ import { Effect, ExecutionStrategy, Layer, Option, Runtime, Scope } from "effect
 import * as Ledger from "../Ledger.js"
 import { GaugeEntry } from "../recording/entry.js"
 import { make as makeInstrument } from "../recording/instrument.js"
-import type { LaneConfig, View } from "../recording/config.js"
+import type { Identity, LaneConfig, View } from "../recording/config.js"
 import { Lane, type Target } from "../recording/lane.js"
 import type { Kind, Tag } from "../recording/measurement.js"
 import { type Partition, Partitions } from "../recording/partitions.js"
@@ -25,6 +25,7 @@ export interface Parts<P, E, R> {
   readonly partition?: Partition | undefined
   readonly overwrites?: Precision | undefined
   readonly pointTimes?: "spread" | "keep" | undefined
+  readonly spell?: ((series: Identity) => Identity) | undefined
   readonly byLevel?: boolean | undefined
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
   readonly defaults: SinkDefaults
@@ -133,6 +134,7 @@ const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.E
       unsampled: new Set(parts.unsampled),
       overwrites,
       keepPointTimes: parts.pointTimes === "keep",
+      spell: parts.spell,
       byLevel: parts.byLevel === true,
       nanos:
         overwrites === "ns" ? Math.floor(random() * 1e6) : overwrites === "us" ? Math.floor(random() * 1e3) * 1e3 : 0

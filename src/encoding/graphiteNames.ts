@@ -14,7 +14,7 @@ export type PathOf = (name: string, tags: Readonly<Record<string, string>>) => s
 export interface Naming {
   /** `"tagged"` needs carbon 1.1. `"dotted"` makes two segments of each tag: its key and its value. */
   readonly naming: "tagged" | "dotted" | PathOf
-  /** Writes `_` for what cannot be in a path. Two series may then have one path. */
+  /** Writes `_` for what cannot be in a path. Series that have one path are then one. */
   readonly sanitise: boolean
 }
 
@@ -174,6 +174,27 @@ export const pathOf = (name: string, tags: ReadonlyArray<Tag>, { naming, sanitis
   if (naming === "tagged") return taggedPath(name, tags, sanitise)
   return naming === "dotted" ? dottedPath(name, tags, sanitise) : ownPath(naming, name, tags, sanitise)
 }
+
+/**
+ * How a path spells its series, so that those which share a path are one. With a function for the path of one's own, and where
+ * there is no path, as they are.
+ */
+export const spell =
+  (dialect: Naming) =>
+  (series: { readonly name: string; readonly tags: ReadonlyArray<Tag> }): typeof series => {
+    if (typeof dialect.naming === "function") return series
+    const { fault, head, tail } = pathOf(series.name, series.tags, dialect)
+    if (fault !== undefined) return series
+    // Neither keys nor values have a semicolon, and keys have no equals sign.
+    const tags = tail
+      .split(";")
+      .slice(1)
+      .map((tag): Tag => {
+        const end = tag.indexOf("=")
+        return [tag.slice(0, end), tag.slice(end + 1)]
+      })
+    return { name: head, tags: tags.sort(([a], [b]) => (a < b ? -1 : 1)) }
+  }
 
 /** What stands for a point's field behind the head of its path: nothing for the field `value`. */
 export const fieldSuffix = (

@@ -6,7 +6,7 @@
  *
  * Costs: `bench` row `line protocol`.
  */
-import type { Distribution, FieldValue, Measurement, Point, Series } from "../recording/measurement.js"
+import type { Distribution, FieldValue, Measurement, Point, Series, Tag } from "../recording/measurement.js"
 import { Int, UInt } from "../recording/measurement.js"
 import * as Bytes from "./bytes.js"
 import { maxKeyBytes, namesOf } from "./influxNames.js"
@@ -154,6 +154,12 @@ interface Kept {
   plan: Plan | undefined
 }
 
+/** Tags without a key or value are left out. */
+export const spell = (series: Pick<Series, "name" | "tags">): Pick<Series, "name" | "tags"> =>
+  series.tags.some(isEmpty) ? { name: series.name, tags: series.tags.filter((tag) => !isEmpty(tag)) } : series
+
+const isEmpty = ([key, value]: Tag): boolean => key === "" || value === ""
+
 // Encoding is synchronous, so all encoders of a process grow their lines in the same place.
 const output = new LineOutput()
 
@@ -212,8 +218,7 @@ export const make = ({ precision, quantiles, uint, version }: Dialect): Encode =
   const keep = (series: Series, isSingle: boolean): Kept => {
     let head = wire.escapeMeasurement(series.name)
     let reason = wire.measurementFault(series.name)
-    for (const [key, value] of series.tags) {
-      if (key === "" || value === "") continue
+    for (const [key, value] of spell(series).tags) {
       reason ??= wire.tagKeyFault(key) ?? wire.tagValueFault(key, value)
       head += `,${wire.escapeKey(key)}=${wire.escapeKey(value)}`
     }

@@ -32,9 +32,25 @@ const taken: Readonly<Record<Alphabet, string>> = {
 /** Whether a text is fit to replace what a server does not take. */
 export const isReplacement = (text: string): boolean => text !== "" && !foreign.ascii.test(text)
 
+const cleaner = (alphabet: Alphabet, replacement: string | undefined): ((text: string) => string) => {
+  const all = new RegExp(foreign[alphabet], "gu")
+  // A function, as `$` has a meaning in a text.
+  return (text) => (replacement === undefined ? text : text.replace(all, () => replacement))
+}
+
+/** How a series is spelled once sanitised, so that those which come out equal are one; as it is where two of its tags do. */
+export const spell = (alphabet: Alphabet, replacement: string | undefined) => {
+  const clean = cleaner(alphabet, replacement)
+  return (series: { readonly name: string; readonly tags: ReadonlyArray<Tag> }): typeof series => {
+    if (replacement === undefined) return series
+    const tags = series.tags.map(([key, value]): Tag => [clean(key), clean(value)])
+    if (new Set(tags.map(([key]) => key)).size < tags.length) return series
+    return { name: clean(series.name), tags: tags.sort(([a], [b]) => (a < b ? -1 : 1)) }
+  }
+}
+
 export const namesOf = (alphabet: Alphabet, replacement: string | undefined, maxTags: number): Names => {
   const one = foreign[alphabet]
-  const all = new RegExp(one, "gu")
 
   const wordFault = (what: string, word: string): string | undefined => {
     if (word === "") return `${what} is empty`
@@ -45,8 +61,7 @@ export const namesOf = (alphabet: Alphabet, replacement: string | undefined, max
   }
 
   return {
-    // A function, as `$` has a meaning in a text.
-    clean: (text) => (replacement === undefined ? text : text.replace(all, () => replacement)),
+    clean: cleaner(alphabet, replacement),
     nameFault: (name) => wordFault("its name", name),
     fieldFault: (field) => wordFault("its field key", field),
     tagsFault: (tags) => {

@@ -25,6 +25,8 @@ export interface LaneConfig {
   readonly view: View | null
   readonly viewPoint: View | null
   readonly prefix: string
+  /** How the backend spells a series, after all of the above: series that come out equal are one. Default: as they are. */
+  readonly spell?: ((series: Identity) => Identity) | undefined
   readonly tags: ReadonlyArray<Tag>
   readonly maxSeries: number
   readonly expireAfterMillis: number | null
@@ -73,5 +75,7 @@ export const identify = (
     }
   }
   name = config.prefix + name
-  return Tags.identityLength(name, merged) > Tags.maxIdentityLength ? "too_long" : { name, tags: merged }
+  if (Tags.identityLength(name, merged) > Tags.maxIdentityLength) return "too_long"
+  const identity = { name, tags: merged }
+  return config.spell === undefined ? identity : config.spell(identity)
 }

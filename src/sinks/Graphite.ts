@@ -27,6 +27,7 @@
  */
 import { Config, Duration, Effect } from "effect"
 import type { ConfigError, Layer, Scope } from "effect"
+import { spell } from "../encoding/graphiteNames.js"
 import * as GraphitePickle from "../encoding/graphitePickle.js"
 import * as GraphiteText from "../encoding/graphiteText.js"
 import type { Metrics } from "../Metrics.js"
@@ -130,6 +131,7 @@ const define = <E = never>(
   Effect.map(hostName, (host) => ({
     sink: sinkName,
     overwrites: "s",
+    spell: spell({ naming: options.naming ?? "tagged", sanitise: options.sanitise === true }),
     defaults: { batchSize: 5000, batchBytes: 1_000_000, ambiguous: "retry", hostTag: "auto" },
     delivery: { ...options, hostTag: hostTagOf(options, host) },
     make: makeWriter(options).pipe(Effect.tap(startup), Effect.map(sinkOf))

@@ -167,6 +167,7 @@ const define = <E = never>(
   const common = {
     sink: sinkName,
     overwrites: options.precision ?? ("ns" as const),
+    spell: InfluxLine.spell,
     // The smallest limit of a server as it is delivered is that of InfluxDB 3: 10 MiB.
     defaults: { batchSize: 5000, batchBytes: 10_000_000, ambiguous: "retry", hostTag: "auto" } as const,
     delivery: options

@@ -28,6 +28,7 @@ import type { Scope } from "effect"
 import { Clock, Config, Duration, Effect, Layer } from "effect"
 import type { ConfigError } from "effect"
 import * as OpenTsdbJson from "../encoding/openTsdbJson.js"
+import { type Alphabet, spell } from "../encoding/openTsdbNames.js"
 import * as OpenTsdbLine from "../encoding/openTsdbLine.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
@@ -123,10 +124,11 @@ export const check = (options: Options): Effect.Effect<void, Sink.SinkError | Si
 export const make = (options: Options): Effect.Effect<Sink.Sink<Uint8Array>, Sink.InvalidOption, Scope.Scope> =>
   Effect.map(makeConnection(options), lineSink)
 
-const common = ({ duplicates, resolution }: PointOptions, fallback: "ms" | "s") =>
+const common = ({ duplicates, resolution, sanitise }: PointOptions, fallback: "ms" | "s", alphabet: Alphabet) =>
   ({
     sink: sinkName,
     overwrites: resolution ?? fallback,
+    spell: spell(alphabet, sanitise),
     pointTimes: duplicates === "last" ? "keep" : "spread"
   }) as const
 
@@ -134,7 +136,7 @@ const define = <E = never>(
   options: Options,
   startup: (started: Started) => Effect.Effect<void, E> = () => Effect.void
 ): Sink.Definition<Uint8Array, E | Sink.InvalidOption, Scope.Scope> => ({
-  ...common(options, "s"),
+  ...common(options, "s", "ascii"),
   defaults: { batchSize: 1000, batchBytes: 65_536, ambiguous: "retry", hostTag: "auto" },
   delivery: options,
   make: Effect.map(Effect.tap(makeConnection(options), startup), lineSink)
@@ -243,7 +245,7 @@ const defineHttp = <E = never>(
   options: HttpOptions,
   startup: (poster: HttpStarted) => Effect.Effect<void, E> = () => Effect.void
 ): Sink.Definition<OpenTsdbJson.Body, E | Sink.InvalidOption, HttpClient.HttpClient> => ({
-  ...common(options, "ms"),
+  ...common(options, "ms", "letters"),
   defaults: { batchSize: 500, batchBytes: 65_536, ambiguous: "retry", hostTag: "auto" },
   delivery: options,
   make: Effect.map(Effect.tap(makePoster(options), startup), jsonSink)

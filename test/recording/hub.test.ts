@@ -19,6 +19,21 @@ import {
 } from "./harness.js"
 
 describe("tags", () => {
+  it("series that the backend spells alike are one, points too, after views and prefix", () => {
+    const lane = laneOf({
+      prefix: "p.",
+      view: ({ name, tags }) => ({ name, tags: { ...tags, by: "view" } }),
+      spell: ({ name, tags }) => ({ name: name.toLowerCase(), tags: tags.filter(([, value]) => value !== "") })
+    })
+    const hub = hubOf(lane)
+    counter(hub, "A", { x: "" }).increment()
+    counter(hub, "a").incrementBy(2)
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "p.a{by=view}": 3 })
+    point(hub, "E", { x: "" }).emit(["value"], [1], 8, clock.now, undefined)
+    point(hub, "e").emit(["value"], [2], 8, clock.now, undefined)
+    assert.strictEqual(lane.taken[0]!.series, lane.taken[1]!.series)
+  })
+
   it("the order in which tags are given makes no difference", () => {
     const lane = laneOf()
     const hub = hubOf(lane)

@@ -45,6 +45,29 @@ const faultOf = (options: unknown) =>
   Effect.flip(Effect.scoped(Layer.build(Graphite.layer(options as Graphite.Options))))
 
 describe("Graphite", () => {
+  it.scopedLive("makes one of series that have one path, so that none overwrites another", () =>
+    Effect.gen(function* () {
+      const hits = Metrics.counter("hits")
+      const program = Effect.gen(function* () {
+        yield* Metrics.incrementBy(hits, 2)
+        yield* Metrics.increment(hits, { tags: { route: "" } })
+        yield* Metrics.increment(hits, { tags: { route: "a b" } })
+        yield* Metrics.increment(hits, { tags: { route: "a;b" } })
+      })
+      for (const naming of ["tagged", "dotted"] as const) {
+        const { ledger, records } = yield* run(program, { sanitise: true, naming })
+        const counted = records.map(({ path, value }) => [path, value])
+        const route = naming === "tagged" ? "hits;host=h;route=a_b" : "hits.host.h.route.a_b"
+        const plain = naming === "tagged" ? "hits;host=h" : "hits.host.h"
+        assert.sameDeepMembers(counted, [
+          [plain, 3],
+          [route, 2]
+        ])
+        assert.strictEqual(ledger.delivered, 4)
+      }
+    })
+  )
+
   describe("records", () => {
     for (const protocol of ["plaintext", "pickle"] as const) {
       it.scopedLive(`arrive as the table says, by ${protocol}`, () =>

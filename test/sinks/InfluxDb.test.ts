@@ -19,6 +19,19 @@ const points = (count: number) =>
 const error = (text: string): string => `${JSON.stringify({ error: text })}\n`
 
 describe("InfluxDb", () => {
+  it.scopedLive("makes one of series that differ in tags without a value, so that none overwrites the other", () =>
+    Effect.gen(function* () {
+      const hits = Metrics.counter("hits")
+      const program = Effect.zipRight(Metrics.increment(hits), Metrics.incrementBy(hits, 2, { tags: { route: "" } }))
+      const { ledger, server } = yield* run(status(204), program)
+      assert.deepStrictEqual(
+        linesOf(server).map((line) => line.replace(/ \d+$/, "")),
+        ["hits,host=h value=3"]
+      )
+      assert.strictEqual(ledger.delivered, 2)
+    })
+  )
+
   describe("requests", () => {
     it.scopedLive("go to /write of version 1, with what else it may be told", () =>
       Effect.gen(function* () {

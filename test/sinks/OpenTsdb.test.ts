@@ -59,6 +59,18 @@ const storedBy = ({ stored }: Tsd) =>
   stored.map(({ metric, value }) => [metric, value] as const).sort(([a], [b]) => (a < b ? -1 : 1))
 
 describe("OpenTsdb over TCP", () => {
+  it.scopedLive("makes one of series that are one once sanitised, so that no time has two points", () =>
+    Effect.gen(function* () {
+      const program = Effect.gen(function* () {
+        yield* Metrics.increment(hits, { tags: { route: "a b" } })
+        yield* Metrics.incrementBy(hits, 2, { tags: { route: "a;b" } })
+      })
+      const { ledger, tsd } = yield* run(program, { sanitise: "_" })
+      assert.deepStrictEqual(storedBy(tsd), [["hits", 3n]])
+      assert.deepStrictEqual([ledger.delivered, ledger.dropped], [2, {}])
+    })
+  )
+
   it.scopedLive("puts every kind of measurement, and leaves out text by count", () =>
     Effect.gen(function* () {
       const { ledger, tsd } = yield* run(everyKind)

@@ -31,7 +31,7 @@ export interface Options extends DeliveryOptions {
   readonly naming?: "tagged" | "dotted" | PathOf | undefined
   /**
    * Writes `_` for what a path cannot have, instead of refusing the measurement. Series that differ in nothing else then
-   * overwrite each other within a second: make them equal with `view` instead. Default `false`.
+   * are then one. Default `false`.
    */
   readonly sanitise?: boolean | undefined
   /** Which of timers and distributions become records, 0 to 1. Default 0.5, 0.95 and 0.99. */

@@ -38,8 +38,7 @@ export interface PointOptions extends DeliveryOptions {
   readonly maxTags?: number | undefined
   /**
    * Goes in place of each character that the server does not take in names and tags, such as `"_"`. Series that it makes equal
-   * may have points of the same time: make them equal with `view` instead. Default: such measurements are `dropped: invalid`,
-   * with the reason in the log.
+   * are one. Default: such measurements are `dropped: invalid`, with the reason in the log.
    */
   readonly sanitise?: string | undefined
   /** Which of timers and distributions are sent, 0 to 1. Default 0.5, 0.95 and 0.99. */
