@@ -129,6 +129,15 @@ describe("a handler", () => {
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
 
+  it.live("has its own status where a client offers HTTP/2 in vain", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* served({})
+      yield* ask("/users/1", { headers: { connection: "Upgrade", upgrade: "h2c" } })
+      yield* counted(1)
+      assert.deepStrictEqual(yield* lines("http.server.requests", ["status"]), ["200"])
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
+
   it.live("answers although its tags cannot be read, and what is recorded with them is refused", () =>
     Effect.gen(function* () {
       const tags = Object.defineProperty({}, "plan", {

@@ -221,7 +221,9 @@ export class Exchange {
       const isClient = HashSet.has(Cause.interruptors(interrupt), HttpServerError.clientAbortFiberId)
       return { outcome: "interrupt", status: isClient ? clientAborted : this.status }
     }
-    const isUpgraded = this.outcome === "success" && this.request.headers["upgrade"] !== undefined && this.status < 300
+    // Clients also offer HTTP/2 by this header, and are answered as if they had not.
+    const isWebSocket = this.request.headers["upgrade"]?.toLowerCase() === "websocket"
+    const isUpgraded = this.outcome === "success" && isWebSocket && this.status < 300
     return { outcome: this.outcome, status: isUpgraded ? 101 : this.status }
   }
 
