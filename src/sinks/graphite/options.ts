@@ -30,8 +30,8 @@ export interface Options extends DeliveryOptions {
    */
   readonly naming?: "tagged" | "dotted" | PathOf | undefined
   /**
-   * Writes `_` for what a path cannot have, instead of refusing the measurement. Series that differ in nothing else then
-   * are then one. Default `false`.
+   * Writes `_` for what a path cannot have, instead of refusing the measurement. Series that differ in nothing else
+   * are one. Default `false`.
    */
   readonly sanitise?: boolean | undefined
   /** Which of timers and distributions become records, 0 to 1. Default 0.5, 0.95 and 0.99. */
