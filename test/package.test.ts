@@ -182,6 +182,14 @@ describe("the packed package", () => {
     assert.strictEqual(await run(project, process.execPath, "out/main.js"), "http.requests route=/users 1 true\n")
   })
 
+  it("has a command", async () => {
+    const { version } = await manifest()
+    assert.strictEqual(
+      await run(project, join(project, "node_modules/.bin/effect-metrics"), "--version"),
+      `${version}\n`
+    )
+  })
+
   it("hides what is internal", async () => {
     for (const path of ["recording/lane", "recording/lane.js", "dist/Metrics.js", "src/Metrics.ts", "index"]) {
       const code = `import("effect-metrics/${path}").then(() => "found", (error) => error.code).then(console.log)`
