@@ -1,17 +1,16 @@
 /**
  * Connections to NATS servers, the stream that keeps messages until workers have written them, and what errors of either mean.
  */
-import type * as JetStream from "@nats-io/jetstream"
-import type * as Nats from "@nats-io/transport-node"
 import { Effect, Redacted } from "effect"
 import { NatsMissing } from "./failure.js"
+import type { Connection, JetStream, StreamConfig, Tls, Transport } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 import { load } from "./node.js"
 import type { TlsOptions } from "./stream.js"
 
 export interface Modules {
-  readonly transport: typeof Nats
-  readonly jetstream: typeof JetStream
+  readonly transport: Transport
+  readonly jetstream: JetStream
 }
 
 /** Loaded when they are first needed, as few programs do. */
@@ -20,8 +19,8 @@ export const modules = (
 ): Effect.Effect<Modules, NatsMissing> =>
   Effect.tryPromise({
     try: async () => ({
-      transport: await load<typeof Nats>(names[0]),
-      jetstream: await load<typeof JetStream>(names[1])
+      transport: await load<Transport>(names[0]),
+      jetstream: await load<JetStream>(names[1])
     }),
     catch: () =>
       new NatsMissing({
@@ -78,7 +77,7 @@ export const isUnauthorized = (error: unknown): boolean =>
 export const isUnknownStream = (error: unknown): boolean =>
   error instanceof Error && error.name === "StreamNotFoundError"
 
-const tlsOf = (tls: boolean | TlsOptions): Nats.ConnectionOptions["tls"] =>
+const tlsOf = (tls: boolean | TlsOptions): Tls | undefined =>
   tls === false
     ? undefined
     : {
@@ -91,7 +90,7 @@ export const connect = (
   { transport }: Modules,
   { credentials, password, servers, tls, token, username }: Server,
   reconnect: boolean
-): Promise<Nats.NatsConnection> => {
+): Promise<Connection> => {
   const secure = tlsOf(tls)
   return transport.connect({
     servers: [...servers],
@@ -131,7 +130,7 @@ export const subjectOf = (subject: string, level: string): string => `${subject}
 const minutes = (millis: number): string => `${Math.round(millis / 600) / 100} min`
 
 /** What an existing stream does that may lose messages or store them twice. */
-export const doubts = (config: JetStream.StreamConfig, wanted: StreamSettings): ReadonlyArray<string> => {
+export const doubts = (config: StreamConfig, wanted: StreamSettings): ReadonlyArray<string> => {
   const found: Array<string> = []
   if (config.discard !== "new")
     found.push("it discards old messages when it is full, which no ledger sees: set its discard policy to new")
@@ -154,7 +153,7 @@ export const doubts = (config: JetStream.StreamConfig, wanted: StreamSettings): 
 /** Makes the stream, unless it is there, and gives what to warn about. */
 export const prepareStream = async (
   { jetstream }: Modules,
-  connection: Nats.NatsConnection,
+  connection: Connection,
   wanted: StreamSettings
 ): Promise<ReadonlyArray<string>> => {
   const manager = await jetstream.jetstreamManager(connection)
@@ -168,9 +167,9 @@ export const prepareStream = async (
     .add({
       name: wanted.stream,
       subjects: [`${wanted.subject}.*`],
-      retention: jetstream.RetentionPolicy.Workqueue,
-      discard: jetstream.DiscardPolicy.New,
-      storage: jetstream.StorageType.File,
+      retention: "workqueue",
+      discard: "new",
+      storage: "file",
       num_replicas: wanted.replicas,
       max_bytes: wanted.maxBytes,
       duplicate_window: wanted.duplicateWindowMillis * 1e6

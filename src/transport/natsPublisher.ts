@@ -3,13 +3,12 @@
  *
  * A connection that breaks is not mended but replaced by the next write, so that nothing waits in it that was given up.
  */
-import type * as JetStream from "@nats-io/jetstream"
-import type * as Nats from "@nats-io/transport-node"
 import { Effect, Schema, type Scope } from "effect"
 import type { Message } from "./messages.js"
 import type { NatsMissing } from "./failure.js"
 import type { Modules } from "./nats.js"
 import { connect, explain, isAmbiguous, isUnauthorized, modules, prepareStream, subjectOf } from "./nats.js"
+import type { Client, Connection } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 
 /** The stream does not have (all of) the messages, or nobody said that it does. */
@@ -43,8 +42,8 @@ const failure = (error: unknown, ambiguous: boolean): PublishFailure =>
   })
 
 interface Open {
-  readonly connection: Nats.NatsConnection
-  readonly client: JetStream.JetStreamClient
+  readonly connection: Connection
+  readonly client: Client
 }
 
 export const publisher = (

@@ -2,12 +2,11 @@
  * Takes messages from a stream of NATS, as one of the workers that share a durable consumer. What is not acknowledged is
  * delivered again, to whoever asks: so a message stays marked as being worked at for as long as its worker lives.
  */
-import type * as JetStream from "@nats-io/jetstream"
-import type * as Nats from "@nats-io/transport-node"
 import { Effect, Runtime, type Scope } from "effect"
 import type { NatsMissing, TransportFailure } from "./failure.js"
 import type { Subscriber } from "./messages.js"
 import { connect, explain, isUnknownStream, levelToken, modules, prepareStream, subjectOf } from "./nats.js"
+import type { Connection, Message, Messages } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 
 export interface ConsumerSettings extends StreamSettings {
@@ -38,8 +37,8 @@ export const subscriber = (
     const runtime = yield* Effect.runtime<never>()
     const warn = (text: string): void => void Runtime.runFork(runtime)(Effect.logWarning(`worker: ${text}`))
     const doubted = new Set<string>()
-    const held = new Set<JetStream.JsMsg>()
-    let connection: Nats.NatsConnection | undefined
+    const held = new Set<Message>()
+    let connection: Connection | undefined
     let isOver = false
 
     const beat = setInterval(
@@ -57,10 +56,10 @@ export const subscriber = (
     )
 
     /** Until the server has said that it knows. */
-    const acknowledge = async (message: JetStream.JsMsg & { readonly reply?: string }): Promise<void> => {
+    const acknowledge = async (message: Message): Promise<void> => {
       for (let tries = 1; ; tries++) {
         try {
-          await connection!.request(message.reply!, "+ACK", { timeout: answerMillis })
+          await connection!.request(message.reply, "+ACK", { timeout: answerMillis })
           break
         } catch (error) {
           if (tries >= ackTries || isOver) {
@@ -73,7 +72,7 @@ export const subscriber = (
       held.delete(message)
     }
 
-    const bury = async (message: JetStream.JsMsg, why: string): Promise<void> => {
+    const bury = async (message: Message, why: string): Promise<void> => {
       try {
         const headers = loaded.transport.headers()
         headers.set("Effect-Metrics-Reason", why.replace(/[^ -~]/g, " ").slice(0, 200))
@@ -91,14 +90,14 @@ export const subscriber = (
       }
     }
 
-    const refuse = async (message: JetStream.JsMsg, why: string): Promise<void> => {
+    const refuse = async (message: Message, why: string): Promise<void> => {
       if (message.info.deliveryCount >= settings.maxDeliver) return bury(message, why)
       held.delete(message)
       // Another worker, of a later version, may be able to read it.
       message.nak(pauseMillis)
     }
 
-    const prepare = async (made: Nats.NatsConnection, levels: ReadonlyArray<string> | undefined) => {
+    const prepare = async (made: Connection, levels: ReadonlyArray<string> | undefined) => {
       for (const doubt of await prepareStream(loaded, made, settings)) {
         if (!doubted.has(doubt)) warn(`the stream ${JSON.stringify(settings.stream)}: ${doubt}`)
         doubted.add(doubt)
@@ -112,7 +111,7 @@ export const subscriber = (
               subjects: [settings.deadLetters],
               num_replicas: settings.replicas,
               max_bytes: settings.maxBytes,
-              discard: loaded.jetstream.DiscardPolicy.New
+              discard: "new"
             })
           : Promise.reject(error)
       )
@@ -127,8 +126,8 @@ export const subscriber = (
         await manager.consumers.add(settings.stream, {
           durable_name: durable,
           filter_subject: filter,
-          ack_policy: loaded.jetstream.AckPolicy.Explicit,
-          deliver_policy: loaded.jetstream.DeliverPolicy.All,
+          ack_policy: "explicit",
+          deliver_policy: "all",
           ack_wait: settings.ackWaitMillis * 1e6,
           max_ack_pending: settings.maxPending,
           // Workers count deliveries themselves, as the server would just stop.
@@ -144,9 +143,9 @@ export const subscriber = (
           // A topic is a level and a character that ends it.
           const levels = topics.includes("") ? undefined : [...new Set(topics.map((topic) => topic.slice(0, -1)))]
           let stopped = false
-          let consuming: ReadonlyArray<JetStream.ConsumerMessages> = []
+          let consuming: ReadonlyArray<Messages> = []
 
-          const take = (message: JetStream.JsMsg): void => {
+          const take = (message: Message): void => {
             // Stopped meanwhile: for somebody else.
             if (stopped) return message.nak()
             held.add(message)

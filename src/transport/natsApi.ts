@@ -1,0 +1,121 @@
+/**
+ * What is used of the packages of NATS. Their own types do not compile under all settings, and are not asked of those who use
+ * no NATS.
+ */
+export interface Connection {
+  readonly info?: { readonly max_payload: number } | undefined
+  readonly isClosed: () => boolean
+  readonly close: () => Promise<void>
+  readonly closed: () => Promise<void | Error>
+  readonly request: (subject: string, payload: string, options: { readonly timeout: number }) => Promise<unknown>
+}
+
+export interface Headers {
+  readonly set: (key: string, value: string) => void
+}
+
+export interface Tls {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+export interface ConnectionOptions {
+  readonly servers: ReadonlyArray<string>
+  readonly name: string
+  readonly timeout: number
+  readonly reconnect: boolean
+  readonly maxReconnectAttempts: number
+  readonly reconnectTimeWait: number
+  readonly reconnectJitter: number
+  readonly pingInterval: number
+  readonly maxPingOut: number
+  readonly ignoreAuthErrorAbort: boolean
+  readonly user?: string
+  readonly pass?: string
+  readonly token?: string
+  readonly authenticator?: unknown
+  readonly tls?: Tls
+}
+
+export interface Transport {
+  readonly connect: (options: ConnectionOptions) => Promise<Connection>
+  readonly credsAuthenticator: (file: Uint8Array) => unknown
+  readonly headers: () => Headers
+}
+
+/** A message of a consumer. */
+export interface Message {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly seq: number
+  /** Where acknowledgements go. */
+  readonly reply: string
+  readonly info: { readonly deliveryCount: number }
+  readonly working: () => void
+  readonly nak: (millis?: number) => void
+  readonly term: () => void
+}
+
+export interface Messages {
+  readonly stop: () => void
+  readonly closed: () => Promise<void | Error>
+}
+
+export interface Consumer {
+  readonly consume: (options: {
+    readonly max_messages: number
+    readonly callback: (message: Message) => void
+  }) => Promise<Messages>
+}
+
+export interface Client {
+  readonly publish: (
+    subject: string,
+    data: Uint8Array,
+    options: { readonly msgID: string; readonly timeout?: number; readonly headers?: Headers }
+  ) => Promise<unknown>
+  readonly consumers: { readonly get: (stream: string, consumer: string) => Promise<Consumer> }
+}
+
+/** Durations are in nanoseconds. */
+export interface StreamConfig {
+  readonly discard: string
+  readonly retention: string
+  readonly storage: string
+  readonly max_age: number
+  readonly num_replicas: number
+  readonly duplicate_window: number
+}
+
+export interface Manager {
+  readonly streams: {
+    readonly info: (stream: string) => Promise<{ readonly config: StreamConfig }>
+    readonly add: (
+      config: Partial<StreamConfig> & {
+        readonly name: string
+        readonly subjects: ReadonlyArray<string>
+        readonly max_bytes: number
+      }
+    ) => Promise<unknown>
+  }
+  readonly consumers: {
+    readonly add: (
+      stream: string,
+      config: {
+        readonly durable_name: string
+        readonly filter_subject: string
+        readonly ack_policy: "explicit"
+        readonly deliver_policy: "all"
+        readonly ack_wait: number
+        readonly max_ack_pending: number
+        readonly max_deliver: number
+      }
+    ) => Promise<unknown>
+  }
+}
+
+export interface JetStream {
+  readonly jetstream: (connection: Connection, options: { readonly timeout: number }) => Client
+  readonly jetstreamManager: (connection: Connection) => Promise<Manager>
+}
