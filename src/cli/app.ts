@@ -22,12 +22,18 @@ const command = Command.make(name).pipe(
   Command.withSubcommands([broker, worker])
 )
 
+/** As `--name value`: @effect/cli does not know `--name=value` of options that may be repeated. */
+const separated = (arg: string): ReadonlyArray<string> => {
+  const [, name, value] = /^(--[a-z-]+)=(.*)$/s.exec(arg) ?? []
+  return name === undefined ? [arg] : [name, value!]
+}
+
 const runCommand = Command.run(command, { name, version, executable: name })
 
 /** As a program: it reads the arguments, obeys SIGTERM and SIGINT, and sets the exit code. */
 export const start = (argv: ReadonlyArray<string>): void => {
   const refused = refusal(argv.slice(2))
-  const run = refused === undefined ? runCommand(argv) : Effect.fail(new Usage({ reason: refused }))
+  const run = refused === undefined ? runCommand(argv.flatMap(separated)) : Effect.fail(new Usage({ reason: refused }))
   run.pipe(
     withHelp,
     Effect.tapErrorCause((cause) => {

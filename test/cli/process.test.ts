@@ -183,7 +183,7 @@ describe("the command", { timeout: 60_000 }, () => {
   for (const [args, words] of [
     [["wroker"], "Invalid subcommand"],
     [["worker", "--to", "console:", "--flush", "10x"], '--flush: "10x" is not a duration'],
-    [["worker", "--to", "statsd://h?batchSize=0"], "option batchSize"],
+    [["worker", "--to=statsd://h?batchSize=0"], "option batchSize"],
     [["worker", "--to", "console:", "--from", "tcp://h", "--port", "1"], "leave out --host and --port"],
     [["broker", "--port", "70000"], '--port: "70000" is not a port'],
     [["broker", "--nosuch"], "unknown argument"],
