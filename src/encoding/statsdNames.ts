@@ -1,7 +1,7 @@
 /**
  * What may stand in StatsD's lines as a name or a tag, by server and by how tags are written. StatsD has no escapes: what
  * would break out of its place, and what the server would rewrite so that two names become one, is refused with the reason,
- * or replaced by `_` where that was asked for.
+ * or replaced by `_` where that was asked for; in the values of etsy's tags always, but for control characters.
  */
 import type { Tag } from "../recording/measurement.js"
 import { quote } from "./output.js"
@@ -83,7 +83,8 @@ export const namesOf = (server: Server, style: TagStyle, sanitise: boolean) => {
         if (givenValue === "" && !isDatadog) continue
         const key = clean("tag key", givenKey, badInKey, isLenient)
         if (key.fault !== undefined) return key
-        const value = clean(`value of the tag ${quote(givenKey)}`, givenValue, badInValue, isLenient)
+        // Values come from outside: a route such as /users/:id must not cost its series.
+        const value = clean(`value of the tag ${quote(givenKey)}`, givenValue, badInValue, !isDatadog)
         if (value.fault !== undefined) return value
         const separator = style === "datadog" ? ":" : "="
         const tag = value.value === "" ? key.value : `${key.value}${separator}${value.value}`

@@ -13,7 +13,8 @@
  * | `event`, `serviceCheck` | refused as `unsupported` | <code>_e{...}</code>, <code>_sc&#124;...</code> |
  *
  * Recordings that `sampleRate` keeps say so, `@0.1`, and the server scales them up; gauges, sets, events and checks are never
- * sampled. Names hold letters, digits and `_./-`; what else a name or tag may not hold is refused as `invalid`, see `sanitise`.
+ * sampled. Names hold letters, digits and `_./-`; what else a name or tag may not hold is refused as `invalid`, see `sanitise`;
+ * in the values of etsy's tags it becomes `_`.
  *
  * Nobody answers: `delivered` is what the kernel took. What a receiver loses over UDP, nobody counts. Where nobody listens on
  * this host, that is noticed, and what is recorded meanwhile is kept and sent later. See `pacing` for receivers that are slow.

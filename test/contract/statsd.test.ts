@@ -67,7 +67,7 @@ const overUdp = (dialect: Dialect) =>
     }
   })
 
-/** What a word becomes: itself, or its measurement is refused. */
+/** What a word becomes: itself, `_` for what it may not hold in the values of etsy's tags, or its measurement is refused. */
 const spell =
   (dialect: Dialect) =>
   (word: string, place: SinkContract.Place): string | undefined => {
@@ -75,6 +75,9 @@ const spell =
     if (word === "" && !(dialect === "dogstatsd" && place === "tag value")) return undefined
     // Members of sets; other text fields are left out.
     if (place === "text") return (dialect === "etsy" ? /[\p{Cc}|:]/u : /[\p{Cc}|]/u).test(word) ? undefined : word
+    if (dialect === "etsy" && place === "tag value") {
+      return /\p{Cc}/u.test(word) ? undefined : word.replace(/[^\w./-]/gu, "_")
+    }
     if (dialect === "etsy" || !isTag) {
       const isName = dialect === "etsy" || (/^[a-z]/i.test(word) && word.length <= 200) || place === "field key"
       return isName && !/[^\w./-]/u.test(word) ? word : undefined

@@ -259,16 +259,15 @@ describe("StatsD's lines", () => {
     assert.strictEqual(written("influx", false, [["k", "é ü"]]), "m,k=é ü:1|c")
     assert.strictEqual(written("librato", true, [["k", "a]:b"]]), "m#k=a__b:1|c")
     assert.strictEqual(written("graphite", true, [["k b", "é"]]), "m;k_b=_:1|c")
-    for (const style of ["graphite", "librato", "signalfx", "datadog"] as const) {
-      assert.match(
-        refusalOf(count(1, seriesOf("counter", "m", [["k", "a|b"]])), { ...etsy, tags: style }).reason,
-        /characters/
-      )
+    assert.strictEqual(written("graphite", false, [["route", "/users/:id"]]), "m;route=/users/_id:1|c")
+    for (const style of ["graphite", "influx", "librato", "signalfx", "datadog"] as const) {
+      assert.match(written(style, false, [["k", "a|b"]])!, /\ba_b\b/)
+      const refused = (tag: Tag) =>
+        refusalOf(count(1, seriesOf("counter", "m", [tag])), { ...etsy, tags: style }).reason
+      assert.match(refused(["k", "a\nb"]), /characters/)
+      if (style !== "influx") assert.match(refused(["k:", "a"]), /characters/)
     }
-    assert.match(
-      refusalOf(count(1, seriesOf("counter", "m", [["k", "a\nb"]])), { ...etsy, tags: "influx" }).reason,
-      /characters/
-    )
+    assert.match(refusalOf(count(1, seriesOf("counter", "m", [["k", "a|b"]])), dog).reason, /characters/)
   })
 
   it("carry events and checks, which escape their lines", () => {
@@ -449,9 +448,10 @@ describe("injection", () => {
               assert.strictEqual(lines[0]!.name, name)
               const valued = dialect === etsy ? tags.filter(([, value]) => value !== "") : tags
               const utf8 = (text: string) => Buffer.from(text).toString()
+              const spelled = (value: string) => (dialect === etsy ? value.replace(/[^\w./-]/gu, "_") : utf8(value))
               assert.deepStrictEqual(
                 lines[0]!.tags,
-                valued.map(([key, value]) => [utf8(key), utf8(value)] as const)
+                valued.map(([key, value]) => [utf8(key), spelled(value)] as const)
               )
               if (measurement._tag === "point") assert.deepStrictEqual(lines[0]!.values, [utf8(member)])
             }

@@ -411,6 +411,10 @@ describe("StatsD from the environment", () => {
         "applications.shop.prod.counters.hits:1|c",
         "applications.shop.prod.timers.duration:1000|ms"
       ])
+      assert.deepStrictEqual(yield* linesWith(at, { prefix: "given." }), [
+        "given.counters.hits:1|c",
+        "given.timers.duration:1000|ms"
+      ])
       assert.deepStrictEqual(yield* linesWith(() => ({ STATSD_ENABLED: "no" })), [])
     })
   )

@@ -83,7 +83,7 @@ const datadog = (host: string | undefined, url: string | undefined, path: string
 
 const kinds = { counter: "counters", gauge: "gauges", timer: "timers", distribution: "distributions", point: "points" }
 
-const sprockets = (host: string | undefined): Read<Partial<Options>> =>
+const sprockets = (host: string | undefined, givenPrefix: string | undefined): Read<Partial<Options>> =>
   Effect.gen(function* () {
     if (host === undefined) {
       return yield* Effect.fail(ConfigError.MissingData(["STATSD_HOST"], "Expected STATSD_HOST, or DD_AGENT_HOST"))
@@ -96,7 +96,7 @@ const sprockets = (host: string | undefined): Read<Partial<Options>> =>
       protocol,
       host,
       port: (yield* port("STATSD_PORT")) ?? 8125,
-      prefix: `${yield* prefix}.`,
+      prefix: givenPrefix ?? `${yield* prefix}.`,
       view: ({ kind, name, tags }) => Option.some({ name: `${kinds[kind]}.${name}`, tags })
     }
   })
@@ -127,7 +127,7 @@ export const fromEnvironment = (overrides: Partial<Options>): Read<Options | und
         : overrides.dialect === "dogstatsd"
     const read = isDatadog
       ? yield* datadog(agent, url, path)
-      : yield* sprockets(overrides.host ?? overrides.path ?? statsdHost)
+      : yield* sprockets(overrides.host ?? overrides.path ?? statsdHost, overrides.prefix)
     return { ...withoutAddress(read, overrides), ...given, tags: { ...read.tags, ...overrides.tags } }
   })
 

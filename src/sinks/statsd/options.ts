@@ -32,7 +32,10 @@ export interface Options extends DeliveryOptions {
   readonly dialect?: Server | undefined
   /** How tags are written. Default `"graphite"`, and `"datadog"` for DogStatsD. `"none"` leaves them out. */
   readonly tagStyle?: TagStyle | undefined
-  /** Replaces by `_` what a name or tag may not hold, instead of refusing the measurement. Default `false`. */
+  /**
+   * Replaces by `_` what a name or tag may not hold, instead of refusing the measurement; in the values of etsy's tags that is
+   * always so, but for control characters. Default `false`.
+   */
   readonly sanitise?: boolean | undefined
   /** Of UDP and Unix sockets. Default 1432, which Ethernet takes whole; 8192 over a Unix socket. */
   readonly maxPacketBytes?: number | undefined
