@@ -166,6 +166,12 @@ describe.concurrent("the examples of the sinks", () => {
   })
 })
 
+/** Of the field `value` in the lines that begin so. */
+const sumOf = (written: ReadonlyArray<string>, start: RegExp): number =>
+  written.filter((line) => start.test(line)).reduce((sum, line) => sum + Number(/ value=([\d.]+)/.exec(line)?.[1]), 0)
+
+const usersRequested = /^http\.server\.requests,.*,outcome=success,route=\/users\/:id,status=200 /
+
 const requests = (route: string): string => `http.server.requests{method=GET,outcome=success,route=${route},status=200}`
 
 describe.concurrent("the demo", () => {
@@ -196,17 +202,14 @@ describe.concurrent("the demo", () => {
       assert.deepStrictEqual(statements, ['CREATE DATABASE "shop"'])
       const [console, influx] = [accountOf(stdout, "console"), accountOf(stdout, "influxdb")]
       assertAllDelivered(console)
-      assert.deepStrictEqual(influx, console)
+      // Sinks close one after the other, and the runtime is read for the last time before each.
+      assertAllDelivered(influx)
       const orders = written.filter((line) => line.startsWith("order.placed,"))
       assert.strictEqual(orders.length, totalOf(stdout, "warehouse.reserve.calls{outcome=success}"))
-      const sum = (pattern: RegExp) =>
-        written
-          .filter((line) => pattern.test(line))
-          .reduce((sum, line) => sum + Number(/ value=([\d.]+)/.exec(line)?.[1]), 0)
       const users = totalOf(stdout, requests("/users/:id"))
-      assert.strictEqual(sum(/^http\.server\.requests,.*,outcome=success,route=\/users\/:id,status=200 /), users)
-      assert.strictEqual(sum(/^users\.lookups,/), users)
-      assert.strictEqual(sum(/^effect_fiber_started,/), totalOf(stdout, "effect_fiber_started"))
+      assert.strictEqual(sumOf(written, usersRequested), users)
+      assert.strictEqual(sumOf(written, /^users\.lookups,/), users)
+      assert.isAtLeast(sumOf(written, /^effect_fiber_started,/), users)
       assert.isTrue(written.some((line) => line.startsWith("runtime.event_loop.delay,")))
     }))
 
@@ -232,7 +235,8 @@ describe.concurrent("the demo", () => {
         })
         assert.strictEqual(code, 0, stdout.slice(-1000))
         assertAllDelivered(accountOf(stdout, "console"))
-        assert.deepStrictEqual(accountOf(stdout, "influxdb"), accountOf(stdout, "console"))
+        assertAllDelivered(accountOf(stdout, "influxdb"))
+        assert.strictEqual(sumOf(written, usersRequested), totalOf(stdout, requests("/users/:id")))
         const orders = written.filter((line) => line.startsWith("order.placed,"))
         assert.strictEqual(orders.length, totalOf(stdout, "warehouse.reserve.calls{outcome=success}"))
       }))

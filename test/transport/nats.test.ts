@@ -32,7 +32,7 @@ describe("a stream that exists", () => {
   }
   const about = (changes: object): ReadonlyArray<string> =>
     // The rest of a configuration is not looked at.
-    doubts({ ...good, ...changes } as unknown as Parameters<typeof doubts>[0], wanted)
+    doubts({ ...good, ...changes }, wanted)
 
   it("is fine as it would have been made", () => {
     assert.deepStrictEqual(about({}), [])
