@@ -22,16 +22,19 @@ export const fields = (point: Point): string =>
 export const instant = (millis: number): string =>
   Math.abs(millis) <= 8.64e15 ? new Date(millis).toISOString() : String(millis)
 
+/** A series' first window is open since its first recording, from which no rate can be told if it is too near. */
+const minRateMillis = 100
+
 /** A window's amount a second, over the time that it was open. */
 const rate = ({ millis, startMillis }: { readonly millis: number; readonly startMillis: number }, amount: number) =>
-  `rate=${exact(amount / (Math.max(millis - startMillis, 1) / 1000))}/s`
+  millis - startMillis < minRateMillis ? "" : `rate=${exact(amount / ((millis - startMillis) / 1000))}/s `
 
 const details = (state: State, measurement: Measurement): string => {
   const total = `total=${exact(rowOf(state, measurement.series)?.total ?? measurement.weight)}`
   const shown = (amount: number) => value(amount, unitOf(measurement.series), exact)
   switch (measurement._tag) {
     case "count":
-      return `count=${exact(measurement.value)} ${rate(measurement, measurement.value)} ${total}`
+      return `count=${exact(measurement.value)} ${rate(measurement, measurement.value)}${total}`
     case "gauge":
       return `value=${shown(measurement.value)}`
     case "point":
@@ -40,7 +43,7 @@ const details = (state: State, measurement: Measurement): string => {
       const { histogram } = measurement
       const quantiles = [50, 95, 99].map((percent) => `p${percent}=${shown(histogram.quantile(percent / 100))}`)
       return (
-        `count=${exact(histogram.count)} ${rate(measurement, histogram.count)} mean=${shown(histogram.sum / histogram.count)} ` +
+        `count=${exact(histogram.count)} ${rate(measurement, histogram.count)}mean=${shown(histogram.sum / histogram.count)} ` +
         `min=${shown(histogram.min)} ${quantiles.join(" ")} max=${shown(histogram.max)} ${total}`
       )
     }

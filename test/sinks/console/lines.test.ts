@@ -31,6 +31,11 @@ describe("console lines", () => {
     )
   })
 
+  it("tell no rate of a window that was open for a moment only", () => {
+    const [text] = lines([{ ...count(series("counter", "a"), 5), startMillis: 1950, millis: 2000 }])
+    assert.strictEqual(text, "a count=5 total=5")
+  })
+
   it("have a point's fields as they were given, and its own time", () => {
     const order = point(
       series("point", "order", { shop: "eu" }),
