@@ -117,6 +117,12 @@ export const resolveServer = (
         tls,
         "true or options, as credentials are not sent in the clear to other machines"
       ],
+      [
+        typeof tls !== "object" || tls.servername === undefined,
+        "tls",
+        "with servername",
+        "without servername: the client of NATS takes the name of the server"
+      ],
       [isName(stream), "stream", stream, "letters, digits, _ and -"],
       [isSubject(subject), "subject", subject, "tokens of letters, digits, _ and -, with dots between them"],
       [isWhole(replicas, 1, 5), "replicas", replicas, "a whole number from 1 to 5"],

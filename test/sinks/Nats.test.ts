@@ -13,6 +13,7 @@ describe("options that cannot work", () => {
     ["token", { token: secret, credentials: secret }],
     ["password", { username: "app" }],
     ["tls", { servers: "nats.example.org:4222", token: secret }],
+    ["tls", { servers: "nats.example.org:4222", tls: { servername: "other" } }],
     ["stream", { stream: "a.b" }],
     ["subject", { subject: "metrics.>" }],
     ["replicas", { replicas: 6 }],
