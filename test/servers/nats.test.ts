@@ -85,7 +85,7 @@ const holder = (servers: ReadonlyArray<string>, replicas: number) =>
     ({ kill }) => kill
   )
 
-describe.skipIf(noNats)("over JetStream", () => {
+describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${noNats})`}`, () => {
   it.scopedLive("delivered is what the stream has, and workers that share it write all of it once", () =>
     Effect.gen(function* () {
       const servers = [at(yield* server())]
