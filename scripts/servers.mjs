@@ -15,7 +15,9 @@ const packages = [
   { name: "nats-server", binary: "usr/sbin/nats-server" },
   // Of Python: useless without what it depends on.
   { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true },
-  { name: "python3-zmq", binary: "usr/lib/python3/dist-packages/zmq/__init__.py", withDependencies: true }
+  { name: "python3-zmq", binary: "usr/lib/python3/dist-packages/zmq/__init__.py", withDependencies: true },
+  // The browser that opens the dashboard.
+  { name: "chromium", binary: "usr/lib/chromium/chromium", withDependencies: true }
 ]
 
 const cache = process.env.EFFECT_METRICS_CACHE ?? fileURLToPath(new URL("../.cache/servers", import.meta.url))
