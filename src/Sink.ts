@@ -10,6 +10,7 @@ import type { DeliveryOptions, SeriesInfo } from "./delivery/options.js"
 import type { InvalidOption } from "./delivery/resolve.js"
 import type { Metrics } from "./delivery/service.js"
 import type { Sink } from "./delivery/sink.js"
+import { layerOf as layerOfRead, type ReadDefinition } from "./delivery/totals.js"
 import type { Kind } from "./recording/measurement.js"
 import type { Identity } from "./recording/config.js"
 import type { Precision } from "./recording/stamps.js"
@@ -30,6 +31,8 @@ export {
   type WriteResult
 } from "./delivery/sink.js"
 export type { Precision } from "./recording/stamps.js"
+export type { ReadDefinition, ReadOptions, Totals } from "./delivery/totals.js"
+export type { DistributionTotal, Total } from "./recording/totals.js"
 
 /**
  * The name and tags of a series.
@@ -182,3 +185,28 @@ const toParts = <Payload, E, R>(
     ? { ...common, make: definition.make, partition: definition.partition }
     : { ...common, make: Effect.map(definition.make, (sink) => () => sink) }
 }
+
+/**
+ * A sink that is read when somebody asks, such as a page or a pipe. Its lane keeps totals since the layer was built, in memory that
+ * `maxSeries` bounds; nothing is queued, written or retried. In its ledger, what stands ready to be read is `delivered`.
+ *
+ * @example
+ * import { Sink } from "effect-metrics"
+ * import { Console, Effect } from "effect"
+ *
+ * // What was recorded in all, when the scope closes.
+ * const AtTheEnd = Sink.layerRead({
+ *   sink: "at-the-end",
+ *   options: {},
+ *   make: (totals) =>
+ *     Effect.addFinalizer(() =>
+ *       Console.log(Array.from(totals.series(), ({ series, weight }) => `${series.name}: recorded ${weight} times`))
+ *     )
+ * })
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerRead = <E, R>(
+  definition: ReadDefinition<E, R>
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => layerOfRead(definition)

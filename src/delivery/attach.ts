@@ -111,7 +111,9 @@ const attach = <P, E, R>(
 /** Tags by which operators tell processes apart. */
 const identifying = new Set(["host", "hostname", "instance", "pod", "container", "service.instance.id"])
 
-const laneConfig = <P, E, R>(parts: Parts<P, E, R>, options: Resolved): Effect.Effect<LaneConfig> =>
+type Keeping = Pick<Parts<never, never, never>, "overwrites" | "pointTimes" | "spell" | "byLevel" | "unsampled">
+
+export const laneConfig = (parts: Keeping, options: Resolved): Effect.Effect<LaneConfig> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const random = yield* seeded

@@ -10,6 +10,7 @@ import type { Ledger } from "../Ledger.js"
 import { dropped, imbalance } from "../Ledger.js"
 import type { Lane } from "../recording/lane.js"
 import type { Measurement, Series } from "../recording/measurement.js"
+import { log, logNotice, logSafely } from "./log.js"
 import * as LaneQueue from "./queue.js"
 import * as Random from "./random.js"
 import * as Reducer from "./reducer.js"
@@ -232,7 +233,7 @@ export const make = <Payload>(
       }
 
       const logAll = Effect.suspend(() => {
-        for (const notice of lane.takeNotices()) logs.push(log[notice.level](`${name}: ${notice.message}`))
+        for (const notice of lane.takeNotices()) logs.push(logNotice(name, notice))
         return Effect.whileLoop({
           while: () => logs.length > 0,
           body: () => logSafely(logs.shift()!),
@@ -328,16 +329,6 @@ export const make = <Payload>(
       return { name, lane, flush, ledger }
     })
   )
-
-const log = {
-  debug: (message: string) => Effect.logDebug(message),
-  info: (message: string) => Effect.logInfo(message),
-  warning: (message: string) => Effect.logWarning(message),
-  error: (message: string) => Effect.logError(message)
-}
-
-/** Whatever the logger does. */
-const logSafely = (line: Effect.Effect<void>): Effect.Effect<void> => Effect.catchAllCause(line, () => Effect.void)
 
 const logCause = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Cause.isInterruptedOnly(cause)

@@ -77,6 +77,8 @@ export class TooLarge extends Schema.TaggedError<TooLarge>("effect-metrics/Sink/
 export class Rejected extends Schema.TaggedError<Rejected>("effect-metrics/Sink/Rejected")("Rejected", common) {}
 
 /**
+ * Why a write failed: what the lane does next depends on it.
+ *
  * @since 0.1.0
  * @category errors
  */

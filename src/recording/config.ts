@@ -41,6 +41,11 @@ export interface LaneConfig {
   readonly keepPointTimes?: boolean | undefined
   /** Each level of an instrument is a series of its own; else they are one, of the level that was first. Default `false`. */
   readonly byLevel?: boolean | undefined
+  /**
+   * The lane is read, not written: windows are never sealed, so each holds everything since its series began, and every
+   * instrument aggregates. The last `samples` values of each distribution are kept.
+   */
+  readonly totals?: { readonly samples: number } | undefined
   /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
   readonly nanos: number
 }

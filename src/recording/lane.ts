@@ -6,12 +6,11 @@ import type { DropReason, RefuseReason } from "../Ledger.js"
 import { Account } from "./account.js"
 import { type Identity, identify, type LaneConfig } from "./config.js"
 import type { Instrument } from "./instrument.js"
-import * as Series from "./series.js"
-import type { FieldValue, Kind, Measurement, Point, Tag } from "./measurement.js"
+import { Catalog, type Keeper } from "./catalog.js"
+import type { FieldValue, Measurement, Point, Tag } from "./measurement.js"
 import { type Notice, Notices, short } from "./notices.js"
 import type { PointQueue } from "./queue.js"
-import { Stamps } from "./stamps.js"
-import * as Tags from "./tags.js"
+import * as Series from "./series.js"
 
 /** Series looked at in one go when some may be forgotten. */
 const sweepLimit = 20_000
@@ -36,7 +35,7 @@ export interface Target {
   readonly refuse: (reason: RefuseReason, name: string) => void
 }
 
-export class Lane implements Target, Series.Owner {
+export class Lane implements Target, Keeper {
   readonly account = new Account()
   queue: PointQueue = {
     offer: ({ weight }) => {
@@ -50,11 +49,7 @@ export class Lane implements Target, Series.Owner {
   onMark: () => void = () => {}
   closed = false
 
-  private readonly cells = new Map<string, Series.Cell>()
-  /** The kind that each name has in this lane (by level, where levels are apart), with its overflow cell once there is one. */
-  private readonly names = new Map<string, { readonly kind: Kind; overflow: Series.Cell | null; series: number }>()
-  private readonly pointSeriesByKey = new Map<string, Series.LaneSeries>()
-  private overflowing = 0
+  private readonly catalog: Catalog
   private sweep: IterableIterator<Series.Cell> | undefined = undefined
   private dirtyHead: Series.Cell | null = null
   private dirtyTail: Series.Cell | null = null
@@ -63,12 +58,12 @@ export class Lane implements Target, Series.Owner {
   dirtyCount = 0
   dueCount = 0
   private readonly notices = new Notices()
-  /** Where the timestamps of forgotten series ended. */
-  private stampFloor = -Infinity
   /** Tells hubs to resolve again what they keep: series were forgotten. */
   onForget: () => void = () => {}
 
-  constructor(readonly config: LaneConfig) {}
+  constructor(readonly config: LaneConfig) {
+    this.catalog = new Catalog(config, this)
+  }
 
   get name(): string {
     return this.config.name
@@ -92,108 +87,7 @@ export class Lane implements Target, Series.Owner {
 
   /** As `cell`, for what `identify` said. */
   cellAt(instrument: Instrument, identity: Identity | RefuseReason): Series.Cell {
-    if (typeof identity === "string") return this.refusing(instrument, identity, instrument.name)
-    return this.cellOf(instrument, identity.name, identity.tags)
-  }
-
-  /** The live cell in place of one that was forgotten. */
-  revive(cell: Series.Cell): Series.Cell {
-    const { series } = cell
-    const kept = this.cells.get(series.key)
-    if (kept !== undefined) return kept
-    return this.cellOf({ ...series, aggregate: cell.mode !== "raw" }, series.name, series.tags)
-  }
-
-  private cellOf(
-    instrument: Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries" | "aggregate">,
-    name: string,
-    tags: ReadonlyArray<Tag>
-  ): Series.Cell {
-    const kind = kindOf(instrument)
-    const nameKey = this.nameKeyOf(instrument.level, name)
-    const known = this.names.get(nameKey)
-    if (known !== undefined && known.kind !== kind) return this.refusing(instrument, "type_conflict", name)
-    const key = this.keyOf(instrument.level, name, tags)
-    const kept = this.cells.get(key)
-    if (kept !== undefined) return kept
-    if (this.cells.size < this.config.maxSeries) {
-      const cell = this.make(instrument, key, name, tags, this.modeOf(instrument), undefined)
-      this.cells.set(key, cell)
-      if (known === undefined) this.names.set(nameKey, { kind, overflow: null, series: 1 })
-      else known.series++
-      return cell
-    }
-    if (known?.overflow) return known.overflow
-    // Names beyond the bound are as unbounded as tags: half as many again may have an overflow series.
-    if (this.overflowing >= Math.max(16, this.config.maxSeries >>> 1)) {
-      return this.refusing(instrument, "series_limit", name)
-    }
-    this.notice(
-      "warning",
-      "overflow",
-      name,
-      () =>
-        `${JSON.stringify(short(name))} has series beyond maxSeries (${this.config.maxSeries}): they share one tagged overflow=true`
-    )
-    const merged = Tags.merge(this.config.tags, [["overflow", "true"]])
-    const overflow = this.make(
-      instrument,
-      this.keyOf(instrument.level, name, merged),
-      name,
-      merged,
-      this.modeOf(instrument),
-      undefined
-    )
-    if (overflow.kind === "gauge") overflow.overflow = true
-    this.overflowing++
-    if (known === undefined) this.names.set(nameKey, { kind, overflow, series: 0 })
-    else known.overflow = overflow
-    return overflow
-  }
-
-  /** What is one series to the backend. Injective, as what is without a level begins with the length of its name. */
-  private keyOf(level: string | undefined, name: string, tags: ReadonlyArray<Tag>): string {
-    const key = Tags.identity(name, tags)
-    return this.config.byLevel === true && level !== undefined ? `level ${level.length}:${level}${key}` : key
-  }
-
-  private nameKeyOf(level: string | undefined, name: string): string {
-    return this.config.byLevel === true ? this.keyOf(level, name, Tags.empty) : name
-  }
-
-  private modeOf(instrument: Pick<Instrument, "aggregate" | "kind">): Series.Mode {
-    return instrument.aggregate && !this.config.raw.has(kindOf(instrument)) ? "windowed" : "raw"
-  }
-
-  private make(
-    instrument: Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries">,
-    key: string,
-    name: string,
-    tags: ReadonlyArray<Tag>,
-    mode: Series.Mode,
-    refusal: RefuseReason | undefined
-  ): Series.Cell {
-    const { boundaries, description, kind, level, unit, valueType } = instrument
-    const stamps = mode === "raw" ? this.stampsOf(key) : null
-    const series = new Series.LaneSeries(key, name, tags, kind, valueType, unit, description, level, boundaries, stamps)
-    const millis = this.config.now()
-    switch (kind) {
-      case "gauge":
-        return new Series.GaugeCell(this, series, mode, refusal, millis)
-      case "timer":
-      case "distribution":
-        return new Series.DistributionCell(this, series, mode, refusal, millis)
-      default:
-        return new Series.CounterCell(this, series, mode, refusal, millis)
-    }
-  }
-
-  private refusing(
-    instrument: Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries">,
-    reason: RefuseReason,
-    name: string
-  ): Series.Cell {
-    return this.make(instrument, "", name, Tags.empty, "refusing", reason)
+    return this.catalog.cellAt(instrument, identity)
   }
 
   /** How this lane names points; `null` where a view excludes them. */
@@ -204,50 +98,10 @@ export class Lane implements Target, Series.Owner {
 
   /** As `points`, for what `identify` said. */
   pointsAt(instrument: Instrument, identity: Identity | RefuseReason): PointTarget {
-    return { lane: this, series: typeof identity === "string" ? identity : this.pointSeries(instrument, identity) }
-  }
-
-  private pointSeries(instrument: Instrument, identity: Identity): Series.LaneSeries {
-    const { description, level, unit, valueType } = instrument
-    const { name, tags } = identity
-    const key = this.keyOf(level, name, tags)
-    const kept = this.pointSeriesByKey.get(key)
-    if (kept !== undefined && kept.level === level) return kept
-    if (kept === undefined && this.pointSeriesByKey.size >= this.config.maxSeries) this.forgetPointSeries()
-    const stamps = this.stampsOf(key)
-    const series = new Series.LaneSeries(
-      key,
-      name,
-      tags,
-      "point",
-      valueType,
-      unit,
-      description,
-      level,
-      undefined,
-      stamps
-    )
-    if (kept === undefined) this.pointSeriesByKey.set(key, series)
-    return series
-  }
-
-  private forgetPointSeries(): void {
-    for (const { stamps } of this.pointSeriesByKey.values()) this.raiseFloor(stamps)
-    this.pointSeriesByKey.clear()
-    // What hubs keep must not go on with stamps that nobody else knows of.
-    this.onForget()
-  }
-
-  private raiseFloor(stamps: Stamps | null): void {
-    if (stamps !== null) this.stampFloor = Math.max(this.stampFloor, stamps.end)
-  }
-
-  /** One for all that is one series to the backend: points of several levels, and raw recordings of that name. */
-  private stampsOf(key: string): Stamps | null {
-    const { keepPointTimes = false, overwrites } = this.config
-    if (overwrites === null || keepPointTimes) return null
-    const known = this.cells.get(key)?.series.stamps ?? this.pointSeriesByKey.get(key)?.stamps
-    return known ?? new Stamps(overwrites, this.stampFloor)
+    return {
+      lane: this,
+      series: typeof identity === "string" ? identity : this.catalog.pointSeries(instrument, identity)
+    }
   }
 
   /**
@@ -323,6 +177,10 @@ export class Lane implements Target, Series.Owner {
     )
   }
 
+  warn(reason: string, name: string, message: () => string): void {
+    this.notice("warning", reason, name, message)
+  }
+
   private notice(level: Notice["level"], reason: string, name: string, message: () => string): void {
     if (this.notices.add(level, `${reason} ${short(name)}`, message)) this.onNotice()
   }
@@ -335,7 +193,7 @@ export class Lane implements Target, Series.Owner {
   /** The first recording of a cell's window. Returns the cell that takes it, which gathers unless its mode or the lane forbids. */
   touch(cell: Series.Cell): Series.Cell {
     if (this.closed || cell.mode !== "windowed") return cell
-    const live = cell.expired ? this.revive(cell) : cell
+    const live = cell.expired ? this.catalog.revive(cell) : cell
     if (!live.listed && live.mode === "windowed") this.pushDirty(live)
     return live
   }
@@ -354,7 +212,7 @@ export class Lane implements Target, Series.Owner {
   markDue(): void {
     this.onMark()
     if (this.config.resendGauges) {
-      for (const cell of this.cells.values()) {
+      for (const cell of this.catalog.values()) {
         if (cell.kind === "gauge" && !cell.listed && cell.recorded > 0 && cell.sealed === null) this.pushDirty(cell)
       }
     }
@@ -396,8 +254,7 @@ export class Lane implements Target, Series.Owner {
   /** Sums of finite steps may not be finite, nor exact where the series says integers. */
   private discard(cell: Series.Cell): void {
     this.account.drop("invalid", cell.weight)
-    this.notice(
-      "warning",
+    this.warn(
       "invalid",
       cell.series.name,
       () => `${JSON.stringify(short(cell.series.name))}: a sum grew too large to be sent, and is dropped`
@@ -457,7 +314,7 @@ export class Lane implements Target, Series.Owner {
     const { expireAfterMillis } = this.config
     if (expireAfterMillis === null) return
     let forgot = false
-    this.sweep ??= this.cells.values()
+    this.sweep ??= this.catalog.values()
     for (let looked = 0; looked < sweepLimit; looked++) {
       const next = this.sweep.next()
       if (next.done === true) {
@@ -477,32 +334,20 @@ export class Lane implements Target, Series.Owner {
     cell.expired = true
     this.account.recorded += cell.recorded
     cell.recorded = 0
-    this.raiseFloor(cell.series.stamps)
-    this.cells.delete(cell.series.key)
-    const nameKey = this.nameKeyOf(cell.series.level, cell.series.name)
-    const name = this.names.get(nameKey)
-    if (name !== undefined && --name.series === 0 && name.overflow === null) this.names.delete(nameKey)
+    this.catalog.forget(cell)
   }
 
   /** Every series, for reads. */
-  *all(): IterableIterator<Series.Cell> {
-    yield* this.cells.values()
-    if (this.overflowing > 0) for (const { overflow } of this.names.values()) if (overflow !== null) yield overflow
+  all(): IterableIterator<Series.Cell> {
+    return this.catalog.all()
   }
 
   openWeight(): number {
-    let weight = 0
-    // Not through `all`: a generator costs more than the rest, and there may be a million.
-    for (const cell of this.cells.values()) weight += cell.weight
-    if (this.overflowing > 0) for (const { overflow } of this.names.values()) weight += overflow?.weight ?? 0
-    return weight
+    return this.catalog.openWeight()
   }
 
   recordedInSeries(): number {
-    let recorded = 0
-    for (const cell of this.cells.values()) recorded += cell.recorded
-    if (this.overflowing > 0) for (const { overflow } of this.names.values()) recorded += overflow?.recorded ?? 0
-    return recorded
+    return this.catalog.recordedInSeries()
   }
 
   close(): void {
@@ -513,9 +358,6 @@ export class Lane implements Target, Series.Owner {
 }
 
 const valueField: ReadonlyArray<string> = ["value"]
-
-const kindOf = (instrument: Pick<Instrument, "kind">): Kind =>
-  instrument.kind === "point" ? "counter" : instrument.kind
 
 const windowOf = (measurement: Measurement): Series.SealedWindow | undefined =>
   // Every window that a lane hands out was made by `Series.seal`, which keeps its cell in it.

@@ -4,9 +4,20 @@
  */
 import type { Histogram } from "./histogram.js"
 
+/**
+ * The kinds of instruments.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Kind = "counter" | "gauge" | "timer" | "distribution"
 
-/** `float` unless the instrument says otherwise; an `int` instrument refuses fractions, so a wire type never depends on a value. */
+/**
+ * `float` unless the instrument says otherwise; an `int` instrument refuses fractions, so a wire type never depends on a value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ValueType = "float" | "int"
 
 /** A signed 64-bit integer field, for wires that tell integers from floats. */
@@ -21,12 +32,28 @@ export class UInt {
   constructor(readonly value: number | bigint) {}
 }
 
-/** A `number` is a float, a `bigint` a signed 64-bit integer. */
+/**
+ * A `number` is a float, a `bigint` a signed 64-bit integer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type FieldValue = number | bigint | boolean | string | Int | UInt
 
+/**
+ * A key and its value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Tag = readonly [key: string, value: string]
 
-/** One instrument (or point name) with one set of tag values, as one lane knows it after its views. */
+/**
+ * One instrument (or point name) with one set of tag values, as one lane knows it after its views.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Series {
   readonly name: string
   /** Sorted by key in UTF-16 order, keys unique. */
@@ -57,19 +84,34 @@ interface Window extends Timed {
   readonly startMillis: number
 }
 
-/** A counter's increase within a window. */
+/**
+ * A counter's increase within a window.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Count extends Window {
   readonly _tag: "count"
   readonly value: number
 }
 
-/** A gauge's last value within a window. `weight` is 0 where it is resent unchanged. */
+/**
+ * A gauge's last value within a window. `weight` is 0 where it is resent unchanged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Gauge extends Window {
   readonly _tag: "gauge"
   readonly value: number
 }
 
-/** A timer's (in seconds) or a distribution's values within a window. */
+/**
+ * A timer's (in seconds) or a distribution's values within a window.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Distribution extends Window {
   readonly _tag: "distribution"
   readonly histogram: Histogram
@@ -77,7 +119,12 @@ export interface Distribution extends Window {
   readonly buckets: ReadonlyArray<number> | undefined
 }
 
-/** One thing that happened. `aggregate: false` instruments make points with the single field `value`. */
+/**
+ * One thing that happened. `aggregate: false` instruments make points with the single field `value`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Point extends Timed {
   readonly _tag: "point"
   readonly fieldNames: ReadonlyArray<string>
@@ -87,4 +134,10 @@ export interface Point extends Timed {
   readonly sampleRate: number
 }
 
+/**
+ * What a sink receives: a sealed window, or a point.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Measurement = Count | Gauge | Distribution | Point

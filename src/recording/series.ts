@@ -5,6 +5,7 @@
  */
 import type { RefuseReason } from "../Ledger.js"
 import { Histogram } from "./histogram.js"
+import { RecentHistogram } from "./recent.js"
 import type { Stamps } from "./stamps.js"
 import type { Kind, Series, Tag, ValueType } from "./measurement.js"
 
@@ -96,10 +97,19 @@ export class DistributionCell extends CellBase {
   get kind() {
     return "distribution" as const
   }
-  histogram = new Histogram()
+  histogram: Histogram
   buckets: Array<number> | undefined
-  constructor(lane: Owner, series: LaneSeries, mode: Mode, refusal: RefuseReason | undefined, millis: number) {
+  constructor(
+    lane: Owner,
+    series: LaneSeries,
+    mode: Mode,
+    refusal: RefuseReason | undefined,
+    millis: number,
+    /** How many of the last values are kept, where the lane is read. */
+    samples: number
+  ) {
     super(lane, series, mode, refusal, millis)
+    this.histogram = samples > 0 ? new RecentHistogram(samples) : new Histogram()
     this.buckets = emptyBuckets(series.boundaries)
   }
 }

@@ -3,7 +3,12 @@
  * apart, each the next free one; those that callers gave stay as they are, but for one unit where one equals the latest.
  */
 
-/** The precision at which a backend overwrites what has the same series and timestamp. */
+/**
+ * The precision at which a backend overwrites what has the same series and timestamp.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Precision = "ns" | "us" | "ms" | "s"
 
 /**

@@ -1,0 +1,128 @@
+/**
+ * Sinks that are read, such as a pipe or a page: their lane has no queue, flusher or retry. It keeps totals for as long as
+ * its scope lives, and whoever reads sees them as they stand.
+ */
+import { Effect, Layer, Runtime, type Scope } from "effect"
+import { Lane } from "../recording/lane.js"
+import type { Point } from "../recording/measurement.js"
+import { LastPoints, type Total, totals } from "../recording/totals.js"
+import { laneConfig } from "./attach.js"
+import { logNotice } from "./log.js"
+import type { DeliveryOptions } from "./options.js"
+import { type InvalidOption, resolve, type Resolved } from "./resolve.js"
+import { type LiveHub, Metrics, noopHub, onAmbient } from "./service.js"
+
+/**
+ * The options of every sink that is read: what {@link DeliveryOptions} has that is not about writing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReadOptions = Pick<
+  DeliveryOptions,
+  "name" | "enabled" | "levels" | "view" | "viewPoint" | "prefix" | "tags" | "hostTag" | "maxSeries"
+>
+
+/**
+ * Everything that was recorded into a lane that is read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Totals {
+  /** The lane's name. */
+  readonly name: string
+  /** Has sources such as `RuntimeMetrics` read, unless they just were: run it before `series`. */
+  readonly refresh: Effect.Effect<void>
+  /**
+   * Every series that was recorded, as it stands. Synchronous and lazy: what it gives holds until something is recorded, so use
+   * it up before the next turn of the event loop.
+   */
+  readonly series: () => Iterable<Total>
+  /** The last points, oldest first. */
+  readonly points: () => ReadonlyArray<Point>
+}
+
+/**
+ * A sink that is read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadDefinition<E, R> {
+  /** The sink's name, unless the user gives the lane another. */
+  readonly sink: string
+  /** How many of the last values of each distribution are kept, as `recent`. Default 0. */
+  readonly samples?: number | undefined
+  /** How many of the last points are kept, in at most 1 MiB. Default 0: points are dropped as `unsupported`. */
+  readonly maxPoints?: number | undefined
+  /** What the user set. */
+  readonly options: ReadOptions
+  /** Opens what is read. Its scope is the layer's, and ends before the lane closes. */
+  readonly make: (totals: Totals) => Effect.Effect<void, E, R>
+}
+
+const pointBytes = 1024 * 1024
+
+export const layerOf = <E, R>(
+  definition: ReadDefinition<E, R>
+): Layer.Layer<Metrics, E | InvalidOption, Exclude<R, Scope.Scope>> => {
+  const key = {}
+  return onAmbient((hub) =>
+    hub.has(key)
+      ? Layer.empty
+      : Layer.scopedDiscard(
+          Effect.flatMap(
+            resolve(definition.options, { name: definition.sink, batchSize: 1, batchBytes: 1, ambiguous: "drop" }),
+            (options) => (options.enabled ? attach(hub, key, definition, options) : Effect.void)
+          )
+        )
+  )
+}
+
+const attach = <E, R>(
+  hub: LiveHub,
+  key: object,
+  { make, maxPoints = 0, samples = 0 }: ReadDefinition<E, R>,
+  options: Resolved
+): Effect.Effect<void, E, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const lane = new Lane({ ...(yield* laneConfig({}, options)), totals: { samples } })
+    const points = new LastPoints(maxPoints, pointBytes)
+    lane.queue = {
+      offer: (point, bytes) => {
+        lane.account.recorded += point.weight
+        if (points.add(point, bytes)) lane.account.delivered += point.weight
+        else lane.account.drop("unsupported", point.weight)
+      }
+    }
+    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    lane.onNotice = () => {
+      for (const notice of lane.takeNotices()) runFork(logNotice(lane.name, notice))
+    }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        lane.close()
+        hub.detach(key, lane)
+      })
+    )
+    // What is recorded while it is being opened is read as well.
+    hub.attach(key, lane)
+    hub.add({
+      name: lane.name,
+      lane,
+      flush: Effect.void,
+      // What stands ready to be read has arrived.
+      ledger: () => {
+        const inSeries = lane.recordedInSeries()
+        const ledger = lane.account.snapshot(inSeries, { queued: 0, open: 0, inFlight: 0 })
+        return { ...ledger, delivered: ledger.delivered + inSeries }
+      }
+    })
+    yield* make({
+      name: lane.name,
+      refresh: Effect.suspend(() => hub.pull("schedule")),
+      series: () => totals(lane, lane.config.now()),
+      points: () => points.read()
+    })
+  }).pipe(Effect.provideService(Metrics, noopHub))

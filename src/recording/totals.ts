@@ -1,0 +1,77 @@
+/**
+ * What a lane that is read has gathered: each series' one window, which is never sealed, as it stands.
+ */
+import type { Histogram } from "./histogram.js"
+import type { Lane } from "./lane.js"
+import type { Count, Distribution, Gauge, Point } from "./measurement.js"
+import { RecentHistogram } from "./recent.js"
+import { type Cell, isSendable } from "./series.js"
+
+/**
+ * A timer's (in seconds) or a distribution's values since its series began.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DistributionTotal extends Distribution {
+  /** The last values themselves, oldest first: at most as many as the sink asked for. */
+  readonly recent: ReadonlyArray<number>
+}
+
+/**
+ * A series as it stands: a counter's sum, a gauge's last value, a distribution's values, since `startMillis`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Total = Count | Gauge | DistributionTotal
+
+/** Series that were recorded and can be told, each with the cell's own histogram: to be used before anything is recorded. */
+export function* totals(lane: Lane, millis: number): IterableIterator<Total> {
+  for (const cell of lane.all()) if (cell.recorded > 0 && isSendable(cell)) yield totalOf(cell, millis)
+}
+
+const totalOf = (cell: Cell, millis: number): Total => {
+  const { series, startMillis, weight } = cell
+  const common = { series, weight, startMillis, millis, nanos: 0 }
+  switch (cell.kind) {
+    case "counter":
+      return { _tag: "count", ...common, value: cell.value }
+    case "gauge":
+      return { _tag: "gauge", ...common, value: cell.value }
+    case "distribution": {
+      const { buckets, histogram } = cell
+      return { _tag: "distribution", ...common, histogram, buckets, recent: recentOf(histogram) }
+    }
+  }
+}
+
+const none: ReadonlyArray<number> = []
+
+const recentOf = (histogram: Histogram): ReadonlyArray<number> =>
+  histogram instanceof RecentHistogram ? histogram.recent() : none
+
+/** The last points, within bounds of number and bytes. */
+export class LastPoints {
+  private readonly kept: Array<{ readonly point: Point; readonly bytes: number }> = []
+  private bytes = 0
+
+  constructor(
+    private readonly most: number,
+    private readonly mostBytes: number
+  ) {}
+
+  /** Oldest first. */
+  read(): ReadonlyArray<Point> {
+    return this.kept.map(({ point }) => point)
+  }
+
+  /** Whether it was taken, and pushed out others if it had to. */
+  add(point: Point, bytes: number): boolean {
+    if (this.most === 0 || bytes > this.mostBytes) return false
+    this.kept.push({ point, bytes })
+    this.bytes += bytes
+    while (this.kept.length > this.most || this.bytes > this.mostBytes) this.bytes -= this.kept.shift()!.bytes
+    return true
+  }
+}
