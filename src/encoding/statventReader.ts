@@ -1,0 +1,164 @@
+/**
+ * Reads the text of a pipe: statvent's own, and that of `statvent`, whose first lines tell the kinds.
+ *
+ * By statvent's rules a line is split at its last colon, both parts are trimmed, and a value is a whole number if it reads as
+ * one, else a float. A last line without a line feed was cut off, and is malformed: half a number is another number.
+ */
+import type { Tag } from "../recording/measurement.js"
+
+export type StatKind = "counter" | "gauge" | "reading" | "unknown"
+
+export interface Stat {
+  /** The name as it stands in the line, trimmed. */
+  readonly key: string
+  /** The name without tags. */
+  readonly name: string
+  /** In the order of the line. Empty unless the key ends with a whole `{key="value",…}`. */
+  readonly tags: ReadonlyArray<Tag>
+  /** `"unknown"` where the text does not say. */
+  readonly kind: StatKind
+  /** A `bigint` where it is a whole number beyond 2^53. Never -0 where it is one within. */
+  readonly value: number | bigint
+  /** It was written without a fraction. */
+  readonly isInt: boolean
+}
+
+export interface Stats {
+  readonly stats: ReadonlyArray<Stat>
+  /** Lines that are none, and are left out. */
+  readonly malformed: number
+  /** Nothing is missing, by the numbers in the first lines. Without those: whether the last line is whole. */
+  readonly isWhole: boolean
+}
+
+/** The first lines of a text that tells its kinds: how many lines of each follow, in this order. */
+export const header: ReadonlyArray<readonly [key: string, kind: StatKind]> = [
+  ["effect_metrics.pipe.counters", "counter"],
+  ["effect_metrics.pipe.gauges", "gauge"],
+  ["effect_metrics.pipe.readings", "reading"]
+]
+
+/** Never throws, and takes time in proportion to the text. */
+export const read = (text: string): Stats => {
+  const kinds = kindsOf(text)
+  const stats: Array<Stat> = []
+  let malformed = 0
+  let lines = 0
+  let at = kinds?.end ?? 0
+  while (at < text.length) {
+    const end = text.indexOf("\n", at)
+    if (end === -1) {
+      malformed++
+      break
+    }
+    const line = text.slice(at, end)
+    at = end + 1
+    if (line.trim() === "") continue
+    const stat = readLine(line, kinds === undefined ? "unknown" : kinds.kindOf(lines))
+    lines++
+    if (stat === undefined) malformed++
+    else stats.push(stat)
+  }
+  return { stats, malformed, isWhole: at >= text.length && (kinds === undefined || kinds.total === lines) }
+}
+
+interface Kinds {
+  readonly kindOf: (line: number) => StatKind
+  readonly total: number
+  /** Where the first line after the header starts. */
+  readonly end: number
+}
+
+const kindsOf = (text: string): Kinds | undefined => {
+  const bounds: Array<readonly [end: number, kind: StatKind]> = []
+  let total = 0
+  let at = 0
+  for (const [key, kind] of header) {
+    const end = text.indexOf("\n", at)
+    const match = text.startsWith(`${key}:`, at)
+      ? /^\s*(\d{1,15})\s*$/.exec(text.slice(at + key.length + 1, end))
+      : null
+    if (match === null || end === -1) return undefined
+    total += Number(match[1])
+    bounds.push([total, kind])
+    at = end + 1
+  }
+  return { kindOf: (line) => bounds.find(([end]) => line < end)?.[1] ?? "unknown", total, end: at }
+}
+
+const readLine = (line: string, kind: StatKind): Stat | undefined => {
+  const colon = line.lastIndexOf(":")
+  const key = line.slice(0, colon).trim()
+  if (colon === -1 || key === "") return undefined
+  const text = line.slice(colon + 1).trim()
+  const value = readValue(text)
+  if (value === undefined) return undefined
+  const { name, tags } = splitKey(key)
+  return { key, name, tags, kind, value, isInt: int.test(text) }
+}
+
+const int = /^[+-]?\d+$/
+const float = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
+const special = /^([+-]?)(?:(nan)|inf(?:inity)?)$/i
+/** More would take long to read, and is no count of anything. */
+const maxDigits = 1000
+
+const readValue = (text: string): number | bigint | undefined => {
+  if (text.length > maxDigits) return undefined
+  if (int.test(text)) {
+    const value = Number(text)
+    // `BigInt` takes no plus sign. Zero is added for -0.
+    return Number.isSafeInteger(value) ? value + 0 : BigInt(text.startsWith("+") ? text.slice(1) : text)
+  }
+  if (float.test(text)) return Number(text)
+  const match = special.exec(text)
+  if (match === null) return undefined
+  if (match[2] !== undefined) return NaN
+  return match[1] === "-" ? -Infinity : Infinity
+}
+
+/** The name and the tags of a key. Only a whole `{key="value",…}` at its end is tags, and only behind a name. */
+export const splitKey = (key: string): { readonly name: string; readonly tags: ReadonlyArray<Tag> } => {
+  if (key.endsWith('"}')) {
+    // A name may have braces of its own; those of its tags are the first from which all the rest is tags.
+    for (let open = key.indexOf("{", 1); open !== -1; open = key.indexOf("{", open + 1)) {
+      const tags = readTags(key, open + 1)
+      if (tags !== undefined) return { name: key.slice(0, open), tags }
+    }
+  }
+  return { name: key, tags: [] }
+}
+
+const reserved = /[={},"]/
+
+const readTags = (key: string, from: number): ReadonlyArray<Tag> | undefined => {
+  const tags: Array<Tag> = []
+  let at = from
+  /** What stands up to the next `end` that is not escaped. */
+  const take = (end: string, forbidden: RegExp | undefined): string | undefined => {
+    let text = ""
+    for (; at < key.length; at++) {
+      const char = key[at]!
+      if (char === end) return text
+      if (char === "\\") {
+        const escaped = key[++at]
+        if (escaped === undefined) return undefined
+        text += escaped === "n" ? "\n" : escaped
+      } else if (forbidden?.test(char)) return undefined
+      else text += char
+    }
+    return undefined
+  }
+  for (;;) {
+    const name = take("=", reserved)
+    if (name === undefined || name === "" || key[++at] !== '"') return undefined
+    at++
+    const value = take('"', undefined)
+    if (value === undefined) return undefined
+    tags.push([name, value])
+    const next = key[++at]
+    if (next === "}") return at === key.length - 1 ? tags : undefined
+    if (next !== ",") return undefined
+    at++
+  }
+}
