@@ -1,9 +1,11 @@
 /**
- * What `npm test` does: every check there is, one after the other, each also a script of its own. A step that fails does
- * not keep the later ones from running. The last line adds up the tests, and counts every other step as one.
+ * What `npm test` does: every check there is, each also a script of its own. Those that run nothing but themselves go two at a
+ * time, the others one after the other. A step that fails does not keep the later ones from running. The end names each test
+ * that failed, and the last line adds up the tests, and counts every other step as one.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
+import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -22,43 +24,70 @@ const vitest = (name, projects) => ({
 
 const script = (name) => ({ run: ["npm", "run", "--silent", name] })
 
-const steps = [
-  { title: "servers: fetch the real backends into .cache", ...script("servers") },
+/** They only read: two at a time. */
+const checks = [
   { title: "lint: eslint and prettier", ...script("lint") },
   { title: "types: src, test, bench and examples", ...script("types") },
   { title: "unused: files, exports and packages nobody needs (knip)", ...script("unused") },
   { title: "circles: who may import whom (dependency-cruiser)", ...script("circles") },
   { title: "readme: it shows the examples as they are", ...script("readme") },
-  { title: "type tests: what must and must not compile (tstyche)", ...script("test:types") },
+  { title: "type tests: what must and must not compile (tstyche)", ...script("test:types") }
+]
+
+const suites = [
   {
     title: "tests: unit, property, vectors, house rules, real servers",
     ...vitest("tests", ["unit", "house", "servers"])
   },
-  { title: "mutants: the suite must notice each", ...script("test:mutants"), needs: "test/mutants/run.mjs" },
+  { title: "mutants: the suite must notice each", ...script("test:mutants") },
   { title: "package: build, pack, install into an empty project, use it", ...vitest("package", ["package"]) }
-].filter((step) => step.needs === undefined || existsSync(`${root}/${step.needs}`))
+]
 
-const execute = ([command, ...args]) =>
+const servers = { title: "servers: fetch the real backends into .cache", ...script("servers") }
+
+/** Shows what it prints as it comes, or all of it at its end. */
+const execute = ([command, ...args], shown) =>
   new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], timeout: 12 * minutes })
+    const out = shown === "live" ? "inherit" : "pipe"
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", out, out], timeout: 12 * minutes })
+    const chunks = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => chunks.push(chunk))
+    const end = (code) => {
+      process.stdout.write(Buffer.concat(chunks))
+      resolve(code)
+    }
     child.on("error", (error) => {
       console.error(error.message)
-      resolve(1)
+      end(1)
     })
-    child.on("exit", (code) => resolve(code ?? 1))
+    child.on("close", (code) => end(code ?? 1))
   })
 
+const reportOf = (step) =>
+  step.report !== undefined && existsSync(`${root}/${step.report}`)
+    ? JSON.parse(readFileSync(`${root}/${step.report}`, "utf8"))
+    : undefined
+
 /** A step that is no test run counts as one; a run that failed without a failed test (a file that did not load) as well. */
-const count = (step, code) => {
-  const asOne = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
-  if (step.report === undefined || !existsSync(`${root}/${step.report}`)) return asOne
-  const json = JSON.parse(readFileSync(`${root}/${step.report}`, "utf8"))
-  return {
-    passed: json.numPassedTests,
-    failed: code === 0 ? 0 : Math.max(1, json.numFailedTests),
-    skipped: json.numPendingTests + json.numTodoTests
-  }
-}
+const count = (json, code) =>
+  json === undefined
+    ? { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
+    : {
+        passed: json.numPassedTests,
+        failed: code === 0 ? 0 : Math.max(1, json.numFailedTests),
+        skipped: json.numPendingTests + json.numTodoTests
+      }
+
+/** What a reader of the last lines needs to know. */
+const failuresOf = (json) =>
+  (json?.testResults ?? []).flatMap(({ assertionResults, message, name }) => {
+    const file = relative(root, name)
+    const failed = assertionResults.filter(({ status }) => status === "failed")
+    if (failed.length === 0) return message ? [`${file}\n    ${message.slice(0, 600)}`] : []
+    return failed.map(
+      ({ failureMessages, fullName }) => `${file}: ${fullName}\n    ${failureMessages.join("\n").slice(0, 1200)}`
+    )
+  })
 
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
 
@@ -68,15 +97,30 @@ mkdirSync(`${root}/${report}`, { recursive: true })
 const start = performance.now()
 const total = { passed: 0, failed: 0, skipped: 0 }
 const summary = []
-for (const [index, step] of steps.entries()) {
-  console.log(`\n[${index + 1}/${steps.length}] ${step.title}`)
+const failures = []
+
+const run = async (step, shown) => {
+  if (shown === "live") console.log(`\n${step.title}`)
   const began = performance.now()
-  const code = await execute(step.run)
-  const counted = count(step, code)
+  const code = await execute(step.run, shown)
+  const json = reportOf(step)
+  const counted = count(json, code)
   for (const key of Object.keys(total)) total[key] += counted[key]
-  summary.push(`${code === 0 ? "ok    " : "FAILED"} ${seconds(began).padStart(8)}  ${step.title}`)
+  failures.push(...failuresOf(json))
+  const line = `${code === 0 ? "ok    " : "FAILED"} ${seconds(began).padStart(8)}  ${step.title}`
+  summary.push(line)
+  if (shown !== "live") console.log(line)
 }
 
+await run(servers, "live")
+const waiting = [...checks]
+const lane = async () => {
+  for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await run(step, "at its end")
+}
+await Promise.all([lane(), lane()])
+for (const step of suites) await run(step, "live")
+
+if (failures.length > 0) console.log(`\nFailed:\n${failures.map((failure) => `- ${failure}`).join("\n")}`)
 console.log(`\n${summary.join("\n")}\n${seconds(start)} in all\n`)
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = total.failed === 0 ? 0 : 1
