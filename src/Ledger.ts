@@ -67,6 +67,8 @@ export type RefuseReason =
   | "threw"
 
 /**
+ * The account of one lane. All are numbers of recordings, but for `sent`.
+ *
  * @since 0.1.0
  * @category models
  */

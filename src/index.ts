@@ -1,6 +1,7 @@
 /**
  * Metrics for Effect apps: instrument once, ship to any number of backends.
  *
+ * @module effect-metrics
  * @since 0.1.0
  */
 

@@ -9,6 +9,8 @@ import { type Fault, invalid } from "./output.js"
 import type { Checked } from "./statsdNames.js"
 
 /**
+ * What happened, for Datadog's event stream.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -49,6 +51,8 @@ export const eventFields = (event: Event): Readonly<Record<string, FieldValue>> 
 const statuses = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const
 
 /**
+ * How a service is.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -8,7 +8,12 @@
 import type { Tag } from "../recording/measurement.js"
 import { quote } from "./output.js"
 
-/** A path of one's own; what it gives is held to the same rules as a name. */
+/**
+ * A path of one's own; what it gives is held to the same rules as a name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type PathOf = (name: string, tags: Readonly<Record<string, string>>) => string
 
 export interface Naming {

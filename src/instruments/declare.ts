@@ -53,6 +53,8 @@ export interface Distribution<out TagKeys extends string = string> extends Decla
 }
 
 /**
+ * An instrument of any kind.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -68,6 +70,8 @@ export type AnyInstrument<TagKeys extends string = string> =
 export type Tags<TagKeys extends string = string> = { readonly [Key in TagKeys]?: string | undefined }
 
 /**
+ * What every instrument can have.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -85,6 +89,8 @@ export interface InstrumentOptions<TagKeys extends string = string> {
 }
 
 /**
+ * What counters and gauges can have.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -94,6 +100,8 @@ export interface NumberOptions<TagKeys extends string = string> extends Instrume
 }
 
 /**
+ * What timers and distributions can have.
+ *
  * @since 0.1.0
  * @category models
  */

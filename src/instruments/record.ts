@@ -19,6 +19,8 @@ import {
 import { clockOf, find, hubOf, labelsOf, recording } from "./site.js"
 
 /**
+ * What a recording can have beside its value.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -89,6 +91,8 @@ export const record: {
 }
 
 /**
+ * What a point can have beside its name and fields.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -36,6 +36,8 @@ interface TrackBase {
 }
 
 /**
+ * What is recorded of an effect, and how it is tagged.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -45,6 +47,8 @@ export interface TrackOptions<TagKeys extends string = string> extends TrackBase
 }
 
 /**
+ * As `TrackOptions`, with tags that depend on how the effect ended.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -18,6 +18,8 @@ import { checked, hostCheck, wholeCheck } from "./options.js"
 import { RelayError } from "./Transport.js"
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -40,6 +40,8 @@ export class RelayError extends Schema.TaggedError<RelayError>("effect-metrics/R
 }
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -70,6 +72,8 @@ export const zeroMq = ({
   subscriber({ highWaterMark, host, maxMessageBytes, port })
 
 /**
+ * All have defaults, also those of the stream and its servers.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -41,6 +41,8 @@ import { RelayError, type Subscriber, zeroMq, type ZeroMqMissing } from "./Trans
 export type { Account } from "./merge.js"
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -14,6 +14,12 @@ import * as Whole from "../recording/whole.js"
 /** A message that carries nothing that can be recorded. */
 export type Refusal = "malformed" | "version" | "too_large"
 
+/**
+ * What a worker has received since its layer was built.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Account {
   /** Messages received, of all kinds. */
   readonly messages: number

@@ -22,6 +22,8 @@ import { ownTags } from "./http/tags.js"
 export type { Instrument, Semantics } from "./http/names.js"
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -21,6 +21,8 @@ export type { Annotations } from "./http/exchange.js"
 export type { Instrument, Semantics } from "./http/names.js"
 
 /**
+ * Of the point for each request. All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,6 +39,8 @@ export interface PointOptions {
 }
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -12,6 +12,7 @@
  *   yield* proxy.fault("hang")
  * })
  *
+ * @module effect-metrics/testing/ChaosProxy
  * @since 0.1.0
  */
 import { Effect, type Scope } from "effect"
@@ -22,6 +23,8 @@ import { gunzipSync } from "node:zlib"
 import type { Fault } from "./contract/subject.js"
 
 /**
+ * A proxy that runs, and the fault that it plays.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -175,6 +178,8 @@ export const make = (target: {
   })
 
 /**
+ * A server that takes lines, behind a proxy.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -215,6 +220,8 @@ export const lineServer: Effect.Effect<LineServer, never, Scope.Scope> = Effect.
 })
 
 /**
+ * A request, as the server got it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -231,6 +238,8 @@ export interface Request {
 }
 
 /**
+ * A server that answers requests, behind a proxy.
+ *
  * @since 0.1.0
  * @category models
  */

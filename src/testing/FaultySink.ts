@@ -30,6 +30,8 @@ import * as Sink from "../Sink.js"
 export type Answer = "ok" | "hang" | "store-and-hang" | "die" | Sink.SinkError | Sink.WriteResult
 
 /**
+ * A backend in memory, with the layer of a sink that writes to it.
+ *
  * @since 0.1.0
  * @category models
  */

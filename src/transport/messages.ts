@@ -29,6 +29,12 @@ export interface Published {
   readonly reason: string
 }
 
+/**
+ * A message, as a worker gets it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Received {
   readonly frames: ReadonlyArray<Uint8Array>
   /**
@@ -40,6 +46,12 @@ export interface Received {
   readonly refuse?: ((reason: string) => Effect.Effect<void>) | undefined
 }
 
+/**
+ * What a worker takes its messages from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Subscriber {
   /**
    * Calls `receive` for each message that begins with one of the topics, until it is interrupted; what has arrived by then is

@@ -15,7 +15,12 @@ import type * as Tls from "node:tls"
 import { classify, TransportFailure } from "./failure.js"
 import { load } from "./node.js"
 
-/** What a certificate is checked against, and what is shown for one's own. Verification cannot be turned off. */
+/**
+ * What a certificate is checked against, and what is shown for one's own. Verification cannot be turned off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TlsOptions {
   /** Certificates of authorities, PEM, in place of the system's. */
   readonly ca?: string | undefined

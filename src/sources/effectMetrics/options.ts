@@ -7,6 +7,8 @@ import { InvalidOption, show } from "../../delivery/resolve.js"
 import type { MetricInfo, Rules } from "./readers.js"
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */

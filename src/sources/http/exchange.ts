@@ -33,7 +33,12 @@ export interface Rules {
   readonly tags: ((request: HttpServerRequest.HttpServerRequest, status: number) => Metrics.Tags) | undefined
 }
 
-/** What a handler adds to its request. */
+/**
+ * What a handler adds to its request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Annotations {
   readonly route?: string | undefined
   readonly tags?: Metrics.Tags | undefined

@@ -5,12 +5,16 @@
 import type { Outcome } from "../../Metrics.js"
 
 /**
+ * Whose names and tags: this library's own, or OpenTelemetry's conventions.
+ *
  * @since 0.1.0
  * @category models
  */
 export type Semantics = "default" | "opentelemetry"
 
 /**
+ * What is measured of requests; each can be left out.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -4,6 +4,8 @@
 import { make, type Instrument } from "../../recording/instrument.js"
 
 /**
+ * Whose names and tags: this library's own, or OpenTelemetry's conventions.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -20,6 +20,8 @@ import type { Semantics } from "./names.js"
 export type Group = "eventLoop" | "gc" | "heap" | "memory" | "cpu" | "resources" | "process" | "fileDescriptors"
 
 /**
+ * All have defaults.
+ *
  * @since 0.1.0
  * @category models
  */
