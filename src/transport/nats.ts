@@ -88,7 +88,7 @@ const tlsOf = (tls: boolean | TlsOptions): Tls | undefined =>
 
 export const connect = (
   { transport }: Modules,
-  { credentials, password, servers, tls, token, username }: Server,
+  { credentials, nkey, password, servers, tls, token, username }: Server,
   reconnect: boolean
 ): Promise<Connection> => {
   const secure = tlsOf(tls)
@@ -110,6 +110,9 @@ export const connect = (
     ...(credentials === undefined
       ? {}
       : { authenticator: transport.credsAuthenticator(new TextEncoder().encode(Redacted.value(credentials))) }),
+    ...(nkey === undefined
+      ? {}
+      : { authenticator: transport.nkeyAuthenticator(new TextEncoder().encode(Redacted.value(nkey).trim())) }),
     ...(secure === undefined ? {} : { tls: secure })
   })
 }

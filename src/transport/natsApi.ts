@@ -41,6 +41,7 @@ export interface ConnectionOptions {
 export interface Transport {
   readonly connect: (options: ConnectionOptions) => Promise<Connection>
   readonly credsAuthenticator: (file: Uint8Array) => unknown
+  readonly nkeyAuthenticator: (seed: Uint8Array) => unknown
   readonly headers: () => Headers
 }
 

@@ -1,8 +1,7 @@
 /**
  * What publishers and workers both say of the servers and the stream, and what that comes to.
  */
-import type { Redacted } from "effect"
-import { Duration, Option } from "effect"
+import { Duration, Option, Redacted } from "effect"
 import type { TlsOptions } from "./stream.js"
 
 /**
@@ -17,6 +16,8 @@ export interface ServerOptions {
   readonly token?: Redacted.Redacted | undefined
   /** The text of a file of credentials, as `nsc` makes them. */
   readonly credentials?: Redacted.Redacted | undefined
+  /** The seed of a user's nkey, as in `SUA...`. */
+  readonly nkey?: Redacted.Redacted | undefined
   /** Whether to insist on TLS, and with what. A server's certificate is always checked. Default `false`. */
   readonly tls?: boolean | TlsOptions | undefined
   /** The stream's name. It is made where there is none, and else checked. Default `"METRICS"`. */
@@ -41,6 +42,7 @@ export interface Server {
   readonly token: Redacted.Redacted | undefined
   /** The text of a file of credentials. */
   readonly credentials: Redacted.Redacted | undefined
+  readonly nkey: Redacted.Redacted | undefined
   readonly tls: boolean | TlsOptions
 }
 
@@ -64,6 +66,8 @@ const isServer = (server: unknown): boolean =>
 
 const isLoopback = (server: string): boolean => /^(127\.[\d.]+|localhost|\[::1\])(:\d+)?$/.test(server)
 
+const isSeed = (nkey: Redacted.Redacted): boolean => /^\s*SU[A-Z2-7]{56}\s*$/.test(Redacted.value(nkey))
+
 /** Constants of a configuration, so that nothing that is measured is ever a part of a subject. */
 export const isSubject = (subject: unknown): boolean =>
   typeof subject === "string" && /^[\w-]+(\.[\w-]+)*$/.test(subject) && subject.length <= 200
@@ -83,6 +87,7 @@ export const resolveServer = (
     credentials,
     duplicateWindow = "20 minutes",
     maxBytes = 1024 ** 3,
+    nkey,
     password,
     replicas = 1,
     servers: given = "127.0.0.1:4222",
@@ -94,7 +99,7 @@ export const resolveServer = (
   } = options
   const servers = typeof given === "string" ? [given] : given
   const duplicateWindowMillis = millisOf(duplicateWindow)
-  const ways = [username ?? password, token, credentials].filter((way) => way !== undefined).length
+  const ways = [username ?? password, token, credentials, nkey].filter((way) => way !== undefined).length
   const problem = (
     [
       [
@@ -104,13 +109,14 @@ export const resolveServer = (
         "(not shown)",
         "at least one host:port, without scheme"
       ],
-      [ways <= 1, "token", "(not shown)", "one of username and password, token, credentials"],
+      [ways <= 1, "token", "(not shown)", "one of username and password, token, credentials, nkey"],
       [
         (username === undefined) === (password === undefined),
         "password",
         "(not shown)",
         "username and password, or neither"
       ],
+      [nkey === undefined || isSeed(nkey), "nkey", "(not shown)", "the seed of a user's nkey, which begins with SU"],
       [
         ways === 0 || tls !== false || servers.every(isLoopback),
         "tls",
@@ -145,7 +151,7 @@ export const resolveServer = (
     return { option, value, expected }
   }
   return {
-    server: { servers, username, password, token, credentials, tls },
+    server: { servers, username, password, token, credentials, nkey, tls },
     settings: { stream, subject, replicas, maxBytes, duplicateWindowMillis }
   }
 }

@@ -2,13 +2,15 @@
 import { jetstream, jetstreamManager, type JetStreamManager } from "@nats-io/jetstream"
 import { connect, type NatsConnection } from "@nats-io/transport-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted, type Scope } from "effect"
+import { Effect, Fiber, Layer, Logger, Redacted, type Scope } from "effect"
 import { spawn } from "node:child_process"
+import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import * as Metrics from "../../src/Metrics.js"
 import * as Transport from "../../src/relay/Transport.js"
 import * as Worker from "../../src/relay/Worker.js"
 import * as Nats from "../../src/sinks/Nats.js"
+import { resolveTarget } from "../../src/sinks/nats/options.js"
 import { publisher } from "../../src/transport/natsPublisher.js"
 import { type Backend, backend, totals } from "../relay/harness.js"
 import type { Server } from "./harness.js"
@@ -64,6 +66,43 @@ const worker = (
     )
   )
 
+/** Passes everything on, until it swallows what the server says. */
+const muteable = ({ port }: Server) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const sockets = new Set<Socket>()
+      let isMute = false
+      const proxy = createServer((client) => {
+        const backend = connectTo({ host: "127.0.0.1", port })
+        for (const socket of [client, backend]) {
+          sockets.add(socket)
+          socket.on("error", () => {})
+          socket.on("close", () => {
+            sockets.delete(socket)
+            client.destroy()
+            backend.destroy()
+          })
+        }
+        client.on("data", (bytes) => void backend.write(bytes))
+        backend.on("data", (bytes) => {
+          if (!isMute) client.write(bytes)
+        })
+      })
+      const reset = (): void => {
+        isMute = false
+        for (const socket of sockets) socket.destroy()
+      }
+      await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve))
+      const close = () => {
+        reset()
+        return new Promise<void>((resolve) => proxy.close(() => resolve()))
+      }
+      // A server that listens on a port has an address with one.
+      return { port: (proxy.address() as AddressInfo).port, mute: () => void (isMute = true), reset, close }
+    }),
+    ({ close }) => Effect.promise(close)
+  )
+
 const hitsOf = ({ measurements }: Backend): number => totals(measurements)["info hits"] ?? 0
 
 /** A worker in a process of its own that holds what it gets; ended with the scope. */
@@ -105,14 +144,39 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
   it.scopedLive("a message that is published again is stored once", () =>
     Effect.gen(function* () {
       const servers = [at(yield* server())]
-      const { publish } = yield* publisher(
-        { servers, username: undefined, password: undefined, token: undefined, credentials: undefined, tls: false },
-        { stream: "METRICS", subject: "metrics", replicas: 1, maxBytes: 2 ** 20, duplicateWindowMillis: 60_000 }
-      )
+      const resolved = yield* resolveTarget({ servers })
+      const { publish } = yield* publisher(resolved.server, resolved.settings)
       const message = { id: "batch.0", level: "a.b *>\r\n", frames: [new Uint8Array([1])] }
       yield* publish([message])
       yield* publish([message, { ...message, id: "batch.1" }])
       assert.strictEqual(yield* stored(yield* connected(servers)), 2)
+    })
+  )
+
+  it.scopedLive("a write whose acknowledgement is lost is tried again, and stored once", () =>
+    Effect.gen(function* () {
+      const made = yield* server()
+      const asked = yield* connected([at(made)])
+      const between = yield* muteable(made)
+      yield* Effect.gen(function* () {
+        yield* Metrics.increment(hits)
+        yield* Metrics.flushWithin("10 seconds")
+        between.mute()
+        yield* Metrics.incrementBy(hits, 2)
+        const flush = yield* Effect.fork(Metrics.flushWithin("20 seconds"))
+        // The server has it, and its publisher does not know.
+        yield* until(stored(asked), (messages) => messages === 2)
+        const ledger = yield* Effect.map(Metrics.ledgers, ([first]) => first!.ledger)
+        assert.deepStrictEqual([ledger.delivered, ledger.buffered.inFlight], [1, 1])
+        between.reset()
+        const [after] = yield* Fiber.join(flush)
+        assert.deepStrictEqual([after?.ledger.delivered, after?.ledger.ambiguous], [2, 1])
+      }).pipe(Effect.provide(Nats.layer({ servers: `127.0.0.1:${between.port}`, ...soon, requestTimeout: 1000 })))
+      assert.strictEqual(yield* stored(asked), 2)
+      const into = backend()
+      yield* worker([at(made)], into)
+      yield* until(stored(asked), (messages) => messages === 0)
+      assert.strictEqual(hitsOf(into), 3)
     })
   )
 

@@ -1,5 +1,6 @@
 /** NATS servers for tests, alone or as a cluster of three. */
-import { existsSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { find, freePort, missing, type Server, start } from "./harness.js"
@@ -21,6 +22,22 @@ export const nats = async (flags: ReadonlyArray<string> = []): Promise<Server> =
     ],
     async () => (await fetch(`http://127.0.0.1:${monitor}/varz`)).ok
   )
+}
+
+/** With the text of a configuration beside the flags, and files that it can name as `FILES/name`. */
+export const configured = async (config: string, files: Readonly<Record<string, string>> = {}): Promise<Server> => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-metrics-nats-config-"))
+  for (const [name, text] of Object.entries({ ...files, "nats.conf": config.replaceAll("FILES", folder) })) {
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
+  }
+  const server = await nats(["-c", join(folder, "nats.conf")])
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
 }
 
 export const cluster = async (): Promise<ReadonlyArray<Server>> => {

@@ -11,6 +11,8 @@ describe("options that cannot work", () => {
     ["servers", { servers: [] }],
     ["servers", { servers: "nats://user:canary@localhost:4222" }],
     ["token", { token: secret, credentials: secret }],
+    ["token", { token: secret, nkey: secret }],
+    ["nkey", { nkey: secret }],
     ["password", { username: "app" }],
     ["tls", { servers: "nats.example.org:4222", token: secret }],
     ["tls", { servers: "nats.example.org:4222", tls: { servername: "other" } }],
