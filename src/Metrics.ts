@@ -151,8 +151,14 @@ export const flush: Effect.Effect<ReadonlyArray<LaneLedger>> = Effect.suspend(()
  */
 export const flushWithin = (deadline: Duration.DurationInput): Effect.Effect<ReadonlyArray<LaneLedger>> =>
   Effect.flatMap(Metrics, (hub) =>
-    Effect.forEach(hub.allAttached(), (lane) => lane.flush.pipe(Effect.timeoutOption(deadline), Effect.interruptible), {
-      concurrency: "unbounded",
-      discard: true
-    }).pipe(Effect.map(() => ledgersOf(hub)))
+    hub.pullAll("flush").pipe(
+      Effect.zipRight(
+        Effect.suspend(() =>
+          Effect.forEach(hub.allAttached(), ({ flush }) => flush, { concurrency: "unbounded", discard: true })
+        )
+      ),
+      Effect.timeoutOption(deadline),
+      Effect.interruptible,
+      Effect.map(() => ledgersOf(hub))
+    )
   )

@@ -83,11 +83,9 @@ const attach = <P, E, R>(
     // One scope for all partitions, so that they close side by side, within one deadline.
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
     const runtime = yield* Effect.runtime<never>()
-    const opened: Array<Delivery> = []
     const front = new Partitions(config, partition, (lane, name) => {
       const start = deliver(lane, sinkFor(name), { ...options, name: lane.name }, pull).pipe(Scope.extend(scope))
       const delivery = Runtime.runSync(runtime)(start)
-      opened.push(delivery)
       hub.add(delivery)
       if (options.selfMetrics) reportItself(delivery, options)
     })
@@ -95,16 +93,7 @@ const attach = <P, E, R>(
     // Nothing is ever written from there: it counts and logs what has no destination, and has sources read, by which the
     // first partitions may be opened, and before the front closes.
     const home = yield* deliver(front.home, { write: () => Effect.void }, options, pull)
-    const flush = Effect.suspend(() => {
-      const known = opened.length
-      return Effect.zipRight(
-        home.flush,
-        Effect.suspend(() =>
-          Effect.forEach(opened.slice(known), ({ flush }) => flush, { concurrency: "unbounded", discard: true })
-        )
-      )
-    })
-    hub.add({ ...home, flush })
+    hub.add(home)
     hub.attach(key, front)
   }).pipe(Effect.provideService(Metrics, noopHub))
 

@@ -308,7 +308,7 @@ export const make = <Payload>(
       )
       fibers.push(fork(loop), fork(ticker))
 
-      const write = Effect.suspend(() => {
+      const flush = Effect.suspend(() => {
         const token = nextToken++
         const flushed = Deferred.unsafeMake<void>(FiberId.none)
         flushes.set(token, flushed)
@@ -320,11 +320,6 @@ export const make = <Payload>(
           })
         )
       })
-
-      const flush = Effect.zipRight(
-        Effect.suspend(() => pull("flush")),
-        write
-      )
 
       return { name, lane, flush, ledger }
     })

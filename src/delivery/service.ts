@@ -11,7 +11,7 @@ import type { MarkedBy } from "./state.js"
 export interface Attached {
   readonly name: string
   readonly lane: { readonly closed: boolean }
-  /** Done when what was buffered when it was called has been settled, or the lane has ended. */
+  /** Done when what was buffered when it was called has been settled, or the lane has ended. Has no source read. */
   readonly flush: Effect.Effect<void>
   /** One synchronous read. */
   readonly ledger: () => Ledger
@@ -61,6 +61,11 @@ export class LiveHub extends Hub {
     return this.pulled.length === 0
       ? Effect.void
       : Effect.forEach(this.pulled, ({ read }) => read(by), { discard: true })
+  }
+
+  /** As `pull`, for this hub's lanes and those of its parents at once: what is pulled into one is known to all above it. */
+  pullAll(by: MarkedBy): Effect.Effect<void> {
+    return this.parent === null ? this.pull(by) : this.parent.pullAll(by)
   }
 
   /** Ledgers stay readable after the close: those of the last lanes that closed, where lanes come and go. */

@@ -88,6 +88,19 @@ describe("a source that is read", () => {
     })
   )
 
+  it.effect("is read once by a flush of several lanes, which leaves nothing of it buffered in any", () =>
+    Effect.gen(function* () {
+      const [outer, a, b] = [FaultySink.make(quiet), FaultySink.make(quiet), FaultySink.make(quiet)]
+      const { layer } = source()
+      yield* Effect.gen(function* () {
+        for (const { ledger } of yield* Metrics.flush) {
+          assert.deepStrictEqual([ledger.delivered, ledger.buffered], [1, { queued: 0, open: 0, inFlight: 0 }])
+        }
+        assert.deepStrictEqual([outer, a, b].map(counted), [[1], [1], [1]])
+      }).pipe(Effect.provide(Layer.mergeAll(a.layer, b.layer, layer)), Effect.provide(outer.layer))
+    })
+  )
+
   for (const [title, compose] of [
     ["after the sinks in mergeAll", (sinks, layer) => Layer.mergeAll(sinks, layer)],
     ["before the sinks in mergeAll", (sinks, layer) => Layer.mergeAll(layer, sinks)],
