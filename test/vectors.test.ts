@@ -5,6 +5,7 @@ import * as Graphite from "./vectors/graphite.js"
 import * as InfluxLine from "./vectors/influxLine.js"
 import * as Librato from "./vectors/librato.js"
 import * as OpenTsdb from "./vectors/openTsdb.js"
+import * as Prometheus from "./vectors/prometheus.js"
 import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
@@ -19,6 +20,7 @@ const runners: Readonly<Record<string, (row: Row) => void | Promise<void>>> = {
   librato: Librato.run,
   "opentsdb-http": OpenTsdb.runHttp,
   "opentsdb-telnet": OpenTsdb.runTelnet,
+  "prometheus-text": Prometheus.run,
   sketches: Sketches.run,
   statsd: StatsD.runEtsy,
   "zmq-zibrato": Zibrato.run
