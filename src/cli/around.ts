@@ -1,9 +1,9 @@
 /** Runs a command's work among its sinks, and says at the end what became of everything that they accepted. */
-import { Effect, type Layer } from "effect"
+import { Effect } from "effect"
 import * as Ledger from "../Ledger.js"
 import * as Metrics from "../Metrics.js"
-import type { InvalidOption } from "../Sink.js"
 import { tell } from "./output.js"
+import type { LayerError, SinkLayer } from "./sinks.js"
 
 const reasons = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts)
@@ -30,9 +30,9 @@ export const ledgerLine = (name: string, ledger: Ledger.Ledger): string => {
  * leaves no failure that could say so.
  */
 export const around = <E>(
-  layer: Layer.Layer<Metrics.Metrics, InvalidOption>,
+  layer: SinkLayer,
   work: Effect.Effect<never, E>
-): Effect.Effect<never, E | InvalidOption | Metrics.MetricsNotProvided> =>
+): Effect.Effect<never, E | LayerError | Metrics.MetricsNotProvided> =>
   Effect.suspend(() => {
     let hub: Metrics.Service | undefined
     const settle = Effect.gen(function* () {

@@ -4,6 +4,7 @@ import { Effect, Option } from "effect"
 import * as Broker from "../relay/Broker.js"
 import { around } from "./around.js"
 import * as Shared from "./options.js"
+import { merged } from "./sinks.js"
 import { port as portOf } from "./values.js"
 
 const host = Options.text("host").pipe(
@@ -53,7 +54,7 @@ export const broker = Command.make(
           return yield* forward
         })
       )
-      const layer = Shared.merged(prepared.layers)
+      const layer = merged(prepared.layers)
       return yield* layer === undefined ? forward : around(layer, forward)
     })
 ).pipe(Command.withDescription("Forwards what programs publish to all workers. It keeps nothing and changes nothing."))

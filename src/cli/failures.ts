@@ -36,11 +36,21 @@ export const lineOf = (cause: Cause.Cause<unknown>): string | undefined => {
   if (Cause.isInterruptedOnly(cause)) return undefined
   const failure = failureOf(cause) ?? Cause.squash(cause)
   const text = ValidationError.isValidationError(failure)
-    ? `${plain(failure.error)} (see --help)`
+    ? `${withoutArgument(plain(failure.error))} (see --help)`
     : failure instanceof Error && failure.message !== ""
       ? failure.message
       : "failed for an unknown reason"
   return text.replace(/\s+/g, " ").trim()
+}
+
+/** What is no name of an option may be a secret whose option was forgotten. */
+const withoutArgument = (text: string): string => {
+  const [, argument] = /^Received unknown argument: '(.*)'$/s.exec(text) ?? []
+  if (argument === undefined) return text
+  const [option] = /^--?[a-z][a-z-]{0,30}(?=$|=)/.exec(argument) ?? []
+  return option === undefined
+    ? "an argument that has no place here, and is not repeated, as it may be a secret"
+    : `unknown option ${option}`
 }
 
 const failureOf = (cause: Cause.Cause<unknown>): unknown => Option.getOrUndefined(Cause.failureOption(cause))

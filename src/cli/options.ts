@@ -1,11 +1,10 @@
 /** Options that several commands have. */
 import { Options } from "@effect/cli"
-import { type Duration, Effect, Either, Layer, Schedule } from "effect"
-import type { Metrics } from "../Metrics.js"
-import type { InvalidOption } from "../Sink.js"
+import { type Duration, Effect, Either, Schedule } from "effect"
+import type { Destination } from "./destinations.js"
 import { Usage } from "./failures.js"
-import { sinksOf } from "./sinks.js"
-import { durationOrSeconds, explain, read, type Value } from "./values.js"
+import { destinationsOf, layersOf, type SinkLayer } from "./sinks.js"
+import { durationOrSeconds, read, type Value } from "./values.js"
 
 export const flush = Options.text("flush").pipe(
   Options.withPseudoName("duration"),
@@ -21,7 +20,17 @@ export const shutdownTimeout = Options.text("shutdown-timeout").pipe(
 
 /** What cannot be read is wrong usage. */
 export const parse = <A>(option: string, value: Value<A>, given: string): Effect.Effect<A, Usage> =>
-  Either.mapLeft(read(value, given), (expected) => new Usage({ reason: explain(option, given, expected) }))
+  Either.mapLeft(read(option, value, given), (reason) => new Usage({ reason }))
+
+/** The sinks that URLs name. */
+export const destinations = (
+  option: string,
+  urls: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Destination>, Usage> =>
+  Either.mapLeft(
+    destinationsOf(urls, process.env),
+    ({ message }) => new Usage({ reason: option === "" ? message : `${option} ${message}` })
+  )
 
 export interface Sinks {
   /** The option that names them. */
@@ -32,7 +41,8 @@ export interface Sinks {
 }
 
 export interface Prepared {
-  readonly layers: ReadonlyArray<Layer.Layer<Metrics, InvalidOption>>
+  readonly destinations: ReadonlyArray<Destination>
+  readonly layers: ReadonlyArray<SinkLayer>
   readonly shutdownTimeout: Duration.Duration
 }
 
@@ -41,13 +51,7 @@ export const prepare = ({ flush, option, shutdownTimeout, urls }: Sinks): Effect
   Effect.gen(function* () {
     const every = yield* parse("--flush", durationOrSeconds, flush)
     const deadline = yield* parse("--shutdown-timeout", durationOrSeconds, shutdownTimeout)
-    const common = { schedule: Schedule.fixed(every), shutdownTimeout: deadline }
-    const layers = yield* Either.mapLeft(
-      sinksOf(urls, process.env, common),
-      ({ message }) => new Usage({ reason: `${option} ${message}` })
-    )
-    return { layers, shutdownTimeout: deadline }
+    const found = yield* destinations(option, urls)
+    const layers = layersOf(found, { schedule: Schedule.fixed(every), shutdownTimeout: deadline })
+    return { destinations: found, layers, shutdownTimeout: deadline }
   })
-
-export const merged = ([first, ...others]: Prepared["layers"]): Prepared["layers"][number] | undefined =>
-  first === undefined ? undefined : Layer.mergeAll(first, ...others)

@@ -4,9 +4,13 @@ import type * as Console from "../sinks/Console.js"
 import type * as Graphite from "../sinks/Graphite.js"
 import type * as InfluxDb from "../sinks/InfluxDb.js"
 import type * as Librato from "../sinks/Librato.js"
+import type * as Nats from "../sinks/Nats.js"
 import type * as OpenTsdb from "../sinks/OpenTsdb.js"
 import type * as StatsD from "../sinks/StatsD.js"
-import { choice, duration, flag, list, number, text, threshold, type Values } from "./values.js"
+import type * as ZeroMq from "../sinks/ZeroMq.js"
+import type { NatsOptions } from "../relay/Transport.js"
+import type { ServerOptions } from "../transport/natsOptions.js"
+import { choice, duration, flag, list, number, pairs, text, threshold, type Values } from "./values.js"
 
 const delivery: Values<DeliveryOptions> = {
   name: text,
@@ -22,6 +26,7 @@ const delivery: Values<DeliveryOptions> = {
   sampleRate: number,
   levels: list(text),
   prefix: text,
+  tags: pairs,
   hostTag: choice("auto", "none"),
   maxSeries: number,
   expireAfter: duration,
@@ -37,6 +42,7 @@ const quantiles = list(number)
 
 export const influxDb: Values<InfluxDb.Options> = {
   ...delivery,
+  headers: pairs,
   version: choice(1, 2, 3),
   org: text,
   retentionPolicy: text,
@@ -62,6 +68,7 @@ export const openTsdb: Values<OpenTsdb.Options> = { ...points, tls: flag, acknow
 
 export const openTsdbHttp: Values<OpenTsdb.HttpOptions> = {
   ...points,
+  headers: pairs,
   gzip: threshold,
   acknowledge: choice("queued", "stored")
 }
@@ -93,6 +100,7 @@ export const graphite: Values<Graphite.Options> = {
 
 export const librato: Values<Librato.Options> = {
   ...delivery,
+  headers: pairs,
   api: choice("metrics", "measurements"),
   email: text,
   sourceTags: list(text),
@@ -109,4 +117,30 @@ export const terminal: Values<Console.Options> = {
   color: choice("auto", "always", "never"),
   maxRows: number,
   maxPoints: number
+}
+
+export const zeroMq: Values<ZeroMq.Options> = {
+  ...delivery,
+  format: choice("native", "zibrato"),
+  source: text,
+  publisher: text,
+  highWaterMark: number
+}
+
+const natsServer: Values<ServerOptions> = {
+  subject: text,
+  replicas: number,
+  maxBytes: number,
+  duplicateWindow: duration
+}
+
+export const nats: Values<Nats.Options> = { ...delivery, ...natsServer, publisher: text }
+
+export const natsWorker: Values<NatsOptions> = {
+  ...natsServer,
+  durable: text,
+  ackWait: duration,
+  maxPending: number,
+  maxDeliver: number,
+  deadLetters: text
 }

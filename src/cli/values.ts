@@ -5,6 +5,8 @@ import { Duration, Either } from "effect"
 export interface Value<out A> {
   /** Behind "is not". */
   readonly expected: string
+  /** Whether errors may repeat what was given. Default: they do. */
+  readonly shown?: "never" | undefined
   readonly read: (text: string) => A | undefined
 }
 
@@ -52,9 +54,45 @@ export const list = <A>(of: Value<A>): Value<ReadonlyArray<A>> => ({
   }
 })
 
-const millis: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** As in `env:prod,team:web`: names and values, of which only the values may hold colons. */
+export const pairs: Value<Readonly<Record<string, string>>> = {
+  expected: "a list with commas, each name:value",
+  // The values of tags and headers are nobody's business.
+  shown: "never",
+  read: (given) => {
+    const found: Record<string, string> = {}
+    for (const part of given.split(",")) {
+      const [, name, value] = /^\s*([^:\s][^:]*?)\s*:\s*(.*?)\s*$/s.exec(part) ?? []
+      if (name === undefined || Object.hasOwn(found, name)) return undefined
+      found[name] = value!
+    }
+    return found
+  }
+}
+
+/** What is no name of a variable may be the secret itself. */
+export const variable: Value<string> = {
+  expected: "the name of an environment variable",
+  shown: "never",
+  read: (given) => (/^[A-Za-z_]\w*$/.test(given) ? given : undefined)
+}
+
+const millis: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000
+}
 
 const spelled: Readonly<Record<string, string>> = {
+  nano: "ns",
+  nanosecond: "ns",
+  micro: "us",
+  microsecond: "us",
   milli: "ms",
   millisecond: "ms",
   sec: "s",
@@ -72,9 +110,9 @@ export const duration: Value<Duration.Duration> = {
   expected: "a duration with its unit, such as 250ms, 10s, 1m30s or 2h",
   read: (given) => {
     const whole = given.trim()
-    if (!/^(\d+(\.\d+)?\s*[a-z]+\s*)+$/.test(whole)) return undefined
+    if (!/^(\d+(\.\d+)?\s*[a-zµ]+\s*)+$/.test(whole)) return undefined
     let sum = 0
-    for (const [, amount, unit] of whole.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/g)) {
+    for (const [, amount, unit] of whole.matchAll(/(\d+(?:\.\d+)?)\s*([a-zµ]+)/g)) {
       sum += Number(amount) * (unitOf(unit!) ?? NaN)
     }
     return Number.isFinite(sum) ? Duration.millis(sum) : undefined
@@ -87,11 +125,11 @@ export const durationOrSeconds: Value<Duration.Duration> = {
   read: (given) => duration.read(/^\d+(\.\d+)?$/.test(given.trim()) ? `${given.trim()}s` : given)
 }
 
-/** The error is what was expected. */
-export const read = <A>(value: Value<A>, given: string): Either.Either<A, string> =>
-  Either.fromNullable(value.read(given), () => value.expected)
-
 const shown = (given: string): string => JSON.stringify(given.length > 60 ? `${given.slice(0, 60)}…` : given)
 
-export const explain = (name: string, given: string, expected: string): string =>
-  `${name}: ${shown(given)} is not ${expected}`
+const explain = (name: string, given: string, { expected, shown: may }: Value<unknown>): string =>
+  may === "never" ? `${name} is not ${expected}` : `${name}: ${shown(given)} is not ${expected}`
+
+/** The error says what `name` is to be. */
+export const read = <A>(name: string, value: Value<A>, given: string): Either.Either<A, string> =>
+  Either.fromNullable(value.read(given), () => explain(name, given, value))

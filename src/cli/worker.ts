@@ -1,16 +1,21 @@
 /** `effect-metrics worker` */
 import { Command, Options } from "@effect/cli"
-import { Effect, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import * as Worker from "../relay/Worker.js"
 import { around } from "./around.js"
 import { Usage } from "./failures.js"
 import * as Shared from "./options.js"
-import { list, port as portOf, text, type Value } from "./values.js"
+import { merged } from "./sinks.js"
+import { isLoop, type Source, sourceOf, transportOf } from "./source.js"
+import { list, port as portOf, text } from "./values.js"
 
 const from = Options.text("from").pipe(
   Options.withPseudoName("url"),
   Options.optional,
-  Options.withDescription("The broker: tcp://host:port, the upper of its two ports. Without it: tcp://127.0.0.1:5551")
+  Options.withDescription(
+    "A broker, tcp://host:port, by the upper of its two ports, or a stream of NATS, nats://host:4222/stream. " +
+      "Without it: tcp://127.0.0.1:5551"
+  )
 )
 
 const host = Options.text("host").pipe(
@@ -34,45 +39,32 @@ const to = Options.text("to").pipe(
   Options.withPseudoName("url"),
   Options.repeated,
   Options.withDescription(
-    "A sink, by URL: influxdb://host:8086/database, opentsdb://host, statsd://host, graphite://host, librato:, console: " +
-      "and others; may be repeated. Secrets are taken from the environment."
+    "A sink, by URL: influxdb://host:8086/database, opentsdb://host, statsd://host, graphite://host, librato:, " +
+      "nats://host/stream, console: and others; may be repeated. Secrets are taken from the environment."
   )
 )
 
-interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-/** Where `tcp://host:port` leads. */
-export const address: Value<Address> = {
-  expected: "the address of a broker, as in tcp://127.0.0.1:5551",
-  read: (given) => {
-    const [, host, port] = /^tcp:\/\/(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?\/?$/i.exec(given) ?? []
-    return host === undefined ? undefined : { host: host.replace(/^\[|\]$/g, ""), port: Number(port ?? 5551) }
-  }
-}
-
 const withoutLevel = "-"
 
-const addressFrom = (given: {
+const sourceFrom = (given: {
   readonly from: Option.Option<string>
   readonly host: Option.Option<string>
   readonly port: Option.Option<string>
-}): Effect.Effect<Address, Usage> => {
+}): Effect.Effect<Source, Usage> => {
   if (Option.isNone(given.from)) {
-    return Effect.map(
-      Shared.parse(
-        "--port",
-        portOf,
-        Option.getOrElse(given.port, () => "5551")
-      ),
-      (port) => ({ host: Option.getOrElse(given.host, () => "127.0.0.1"), port })
-    )
+    const port = Option.getOrElse(given.port, () => "5551")
+    return Effect.map(Shared.parse("--port", portOf, port), (port) => ({
+      _tag: "broker",
+      host: Option.getOrElse(given.host, () => "127.0.0.1"),
+      port
+    }))
   }
   return Option.isSome(given.host) || Option.isSome(given.port)
     ? Effect.fail(new Usage({ reason: "--from says host and port: leave out --host and --port" }))
-    : Shared.parse("--from", address, given.from.value)
+    : Either.mapLeft(
+        sourceOf(given.from.value, process.env),
+        ({ message }) => new Usage({ reason: `--from ${message}` })
+      )
 }
 
 export const worker = Command.make(
@@ -80,24 +72,27 @@ export const worker = Command.make(
   { from, host, port, levels, to, flush: Shared.flush, shutdownTimeout: Shared.shutdownTimeout },
   (given) =>
     Effect.gen(function* () {
-      const broker = yield* addressFrom(given)
+      const source = yield* sourceFrom(given)
       const levels = Option.isNone(given.levels)
         ? undefined
         : (yield* Shared.parse("--levels", list(text), given.levels.value)).map((level) =>
             level === withoutLevel ? "" : level
           )
-      const { layers } = yield* Shared.prepare({ ...given, option: "--to", urls: given.to })
-      const layer = Shared.merged(layers)
+      const { destinations, layers } = yield* Shared.prepare({ ...given, option: "--to", urls: given.to })
+      const layer = merged(layers)
       if (layer === undefined) {
         return yield* new Usage({ reason: "--to is missing, or has no URL, such as statsd://localhost:8125" })
       }
+      if (destinations.some((destination) => isLoop(source, destination))) {
+        return yield* new Usage({ reason: "--to leads where --from does: everything would go round and round" })
+      }
+      const shown = levels === undefined ? "all levels" : `levels ${Option.getOrElse(given.levels, () => "")}`
       const work = Effect.zipRight(
-        Effect.logInfo(
-          `worker: from ${broker.host} port ${broker.port}, ` +
-            `${levels === undefined ? "all levels" : `levels ${given.levels.pipe(Option.getOrElse(() => ""))}`}`
-        ),
-        Worker.run({ ...broker, levels })
+        Effect.logInfo(`worker: from ${source._tag === "broker" ? placeOf(source) : source.shown}, ${shown}`),
+        Worker.run({ levels, transport: transportOf(source) })
       )
       return yield* around(layer, work)
     })
-).pipe(Command.withDescription("Receives what programs publish through a broker, merges it, and writes it to sinks."))
+).pipe(Command.withDescription("Receives what programs publish, merges it, and writes it to sinks."))
+
+const placeOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} port ${port}`

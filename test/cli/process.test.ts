@@ -186,7 +186,10 @@ describe("the command", { timeout: 60_000 }, () => {
     [["worker", "--to=statsd://h?batchSize=0"], "option batchSize"],
     [["worker", "--to", "console:", "--from", "tcp://h", "--port", "1"], "leave out --host and --port"],
     [["broker", "--port", "70000"], '--port: "70000" is not a port'],
-    [["broker", "--nosuch"], "unknown argument"],
+    [["broker", "--nosuch"], "unknown option --nosuch"],
+    [["broker", secret], "an argument that has no place here"],
+    [["broker", `-${secret}`], "an argument that has no place here"],
+    [["worker", "--from", "nats://h/a", "--to", "nats://h/a"], "everything would go round and round"],
     [["worker", "--to", "console:", "--apitoken", secret], "LIBRATO_TOKEN"],
     [["worker", "--to", `influxdb://ann:${secret}@h/db`], "INFLUXDB_PASSWORD"]
   ] as const) {

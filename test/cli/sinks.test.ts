@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Either, Redacted, Schedule } from "effect"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import * as Metrics from "../../src/Metrics.js"
-import { type Destination, destinationOf, sinkOf, sinksOf } from "../../src/cli/sinks.js"
+import { type Destination, destinationOf } from "../../src/cli/destinations.js"
+import { destinationsOf, layerOf, layersOf } from "../../src/cli/sinks.js"
 
 const secret = "hush-hush"
 
@@ -11,7 +14,8 @@ const environment = {
   OPENTSDB_PASSWORD: secret,
   LIBRATO_TOKEN: secret,
   LIBRATO_USER: "me@example.org",
-  APPOPTICS_TOKEN: secret
+  APPOPTICS_TOKEN: secret,
+  SECOND: `second-${secret}`
 }
 
 /** Without what is not given, and with secrets in the open. */
@@ -26,7 +30,9 @@ const shown = ({ _tag, options }: Destination): unknown => [
           ? { secret: Redacted.value(value) }
           : Duration.isDuration(value)
             ? Duration.format(value)
-            : value
+            : Schedule.isSchedule(value)
+              ? "a schedule"
+              : value
       ])
   )
 ]
@@ -35,6 +41,7 @@ const common = { schedule: Schedule.fixed("1 hour"), shutdownTimeout: Duration.s
 
 describe("a sink by URL", () => {
   const token = { secret }
+  const second = { secret: `second-${secret}` }
   for (const [url, tag, options] of [
     ["influxdb://db:8086/app", "influxdb", { url: "http://db:8086", database: "app", token }],
     ["influxdb+https://db/proxy/app", "influxdb", { url: "https://db/proxy", database: "app", token }],
@@ -82,6 +89,42 @@ describe("a sink by URL", () => {
       { service: "librato", email: "me@example.org", token, url: "http://127.0.0.1:80/x", levels: ["info", "crit"] }
     ],
     ["appoptics://", "librato", { service: "appoptics", token }],
+    [
+      "zeromq://broker:5550?format=zibrato&source=web",
+      "zeromq",
+      { host: "broker", port: 5550, format: "zibrato", source: "web" }
+    ],
+    ["nats://n", "nats", { servers: ["n:4222"] }],
+    [
+      "nats+tls://[::1]:4223/APP?servers=b:1,c:2&subject=app&replicas=3",
+      "nats",
+      { servers: ["[::1]:4223", "b:1", "c:2"], stream: "APP", tls: true, subject: "app", replicas: 3 }
+    ],
+    ["nats://localhost?tokenEnv=SECOND", "nats", { servers: ["localhost:4222"], token: second }],
+    [
+      "nats://ann@localhost?passwordEnv=SECOND",
+      "nats",
+      { servers: ["localhost:4222"], username: "ann", password: second }
+    ],
+    ["influxdb://db/app?tokenEnv=SECOND", "influxdb", { url: "http://db", database: "app", token: second }],
+    [
+      "influxdb://ann@db/app?passwordEnv=SECOND",
+      "influxdb",
+      { url: "http://db", database: "app", username: "ann", password: second }
+    ],
+    ["librato:?tokenEnv=SECOND", "librato", { service: "librato", email: "me@example.org", token: second }],
+    [
+      "influxdb://db/app?flush=5s&tags=env:prod,at:a:b&headers=X-Scope:me&headersEnv=X-Key:SECOND",
+      "influxdb",
+      {
+        url: "http://db",
+        database: "app",
+        tags: { env: "prod", at: "a:b" },
+        schedule: "a schedule",
+        headers: { "X-Scope": "me", "X-Key": Redacted.make(second.secret) },
+        token
+      }
+    ],
     ["console:?format=lines&maxRows=5", "console", { format: "lines", maxRows: 5 }]
   ] as const) {
     it(`is read of ${url}, and its layer can be built`, () =>
@@ -89,7 +132,7 @@ describe("a sink by URL", () => {
         const destination = destinationOf(url, environment)
         if (Either.isLeft(destination)) assert.fail(destination.left.message)
         assert.deepStrictEqual(shown(destination.right), [tag, options])
-        const layer = yield* sinkOf(url, environment, common)
+        const layer = layerOf(destination.right, common)
         // The optional package of Unix datagrams has no binary everywhere.
         if (url.startsWith("unixgram")) return
         const ledgers = yield* Effect.provide(Metrics.ledgers, layer)
@@ -117,7 +160,18 @@ describe("a sink by URL", () => {
     ["opentsdb://host?maxAge=10", "a duration with its unit"],
     ["unixgram://host/x", "there is no path in it"],
     ["console://host", "it has no host"],
-    ["librato+http:", "there is no host in it"]
+    ["librato+http:", "there is no host in it"],
+    ["zeromq://host/path", "it has no path"],
+    ["nats:", "there is no host in it"],
+    ["nats://ann@host?tokenEnv=SECOND", "several kinds of credentials"],
+    ["nats://host?passwordEnv=SECOND", "there is no user name in it"],
+    ["influxdb://host/db?passwordEnv=SECOND", "there is no user name in it"],
+    ["influxdb://ann@host/db?tokenEnv=SECOND", "it is one or the other"],
+    ["opentsdb+http://host?passwordEnv=SECOND", "there is no user name in it"],
+    ["influxdb://host/db?tokenEnv=UNSET", "the variable that tokenEnv names is not set"],
+    ["influxdb://host/db?tags=env", "option tags is not a list with commas, each name:value"],
+    ["statsd://host?headers=a:b", 'there is no option "headers"'],
+    ["statsd://host?tokenEnv=SECOND", "and this sink has none"]
   ] as const) {
     it(`is refused where it cannot be: ${JSON.stringify(text)}`, () => {
       const destination = destinationOf(text, environment)
@@ -128,9 +182,9 @@ describe("a sink by URL", () => {
 
   it("has options that are no plain text refused by the sink, by name", () =>
     Effect.gen(function* () {
-      const layer = yield* sinkOf("statsd://host?batchSize=0", {}, common)
-      const error = yield* Effect.flip(Effect.provide(Metrics.ledgers, layer))
-      assert.deepStrictEqual([error._tag, error.option], ["InvalidOption", "batchSize"])
+      const destination = yield* destinationOf("statsd://host?batchSize=0", {})
+      const error = yield* Effect.flip(Effect.provide(Metrics.ledgers, layerOf(destination, common)))
+      assert.deepInclude(error, { _tag: "InvalidOption", option: "batchSize" })
     }).pipe(Effect.runPromise))
 
   for (const [text, variable] of [
@@ -140,7 +194,15 @@ describe("a sink by URL", () => {
     [`opentsdb+http://ann:${secret}@host`, "OPENTSDB_PASSWORD"],
     [`librato://me%40example.org:${secret}@host`, "LIBRATO_TOKEN"],
     [`librato:?apitoken=${secret}`, "LIBRATO_TOKEN"],
-    [`appoptics:?API_KEY=${secret}`, "APPOPTICS_TOKEN"]
+    [`appoptics:?API_KEY=${secret}`, "APPOPTICS_TOKEN"],
+    [`nats://ann:${secret}@host`, "NATS_PASSWORD"],
+    [`nats://host?token=${secret}`, "NATS_TOKEN"],
+    [`influxdb://host/db?tokenEnv=${secret}`, "the name of an environment variable"],
+    [`influxdb://host/db?tokenEnv=${secret.replace("-", "_")}`, "the variable that tokenEnv names"],
+    [`influxdb://host/db?headers=Authorization:${secret}`, "headersEnv=Authorization:MY_VARIABLE"],
+    [`influxdb://host/db?headers=${secret}`, "option headers"],
+    [`influxdb://host/db?headersEnv=X:${secret}`, "the variable that headersEnv names"],
+    [`influxdb://host/db?${secret}`, "there is an unknown option in it"]
   ] as const) {
     it(`never has a secret in it: ${text.replace(secret, "...")}`, () => {
       const destination = destinationOf(text, environment)
@@ -171,10 +233,32 @@ describe("a sink by URL", () => {
     }
   })
 
+  it("takes the credentials for NATS of the environment, of one kind", () => {
+    const options = (environment: Record<string, string>) =>
+      Either.match(destinationOf("nats://localhost", environment), {
+        onLeft: ({ message }) => message,
+        onRight: (destination) => shown(destination)
+      })
+    const servers = ["localhost:4222"]
+    assert.deepStrictEqual(options({ NATS_TOKEN: secret }), ["nats", { servers, token: { secret } }])
+    assert.deepStrictEqual(options({ NATS_USER: "ann", NATS_PASSWORD: secret }), [
+      "nats",
+      { servers, username: "ann", password: { secret } }
+    ])
+    assert.include(options({ NATS_USER: "ann" }), "NATS_PASSWORD is not set")
+    assert.include(options({ NATS_USER: "ann", NATS_TOKEN: secret }), "NATS_TOKEN and NATS_USER are set")
+    assert.include(options({ NATS_CREDS: "/nowhere/file" }), "that NATS_CREDS says cannot be read")
+    const file = fileURLToPath(import.meta.url)
+    assert.deepStrictEqual(options({ NATS_CREDS: file }), [
+      "nats",
+      { servers, credentials: { secret: readFileSync(file, "utf8") } }
+    ])
+  })
+
   it("is told apart from others of its kind", () =>
     Effect.gen(function* () {
       const urls = ["statsd://a", "console:", "statsd://b", "statsd://c?name=mine"]
-      const layers = yield* sinksOf(urls, {}, common)
+      const layers = layersOf(yield* destinationsOf(urls, {}), common)
       const names = yield* Effect.forEach(layers, (layer) => Effect.provide(Metrics.ledgers, layer))
       assert.deepStrictEqual(
         names.flat().map(({ name }) => name),

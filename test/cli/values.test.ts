@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration } from "effect"
-import { address } from "../../src/cli/worker.js"
+import { Duration, Either } from "effect"
 import * as Values from "../../src/cli/values.js"
 
 const millisOf = (value: Values.Value<Duration.Duration>, text: string): number | undefined => {
@@ -18,6 +17,9 @@ describe("values of the command line", () => {
     ["10 seconds", 10_000],
     ["1 minute", 60_000],
     ["500 millis", 500],
+    ["250us", 0.25],
+    ["250µs", 0.25],
+    ["3000ns", 0.003],
     ["0s", 0]
   ] as const) {
     it(`reads ${text} as ${millis} ms`, () => assert.strictEqual(millisOf(Values.duration, text), millis))
@@ -59,12 +61,20 @@ describe("values of the command line", () => {
     ])
   })
 
-  it("reads the address of a broker", () => {
-    assert.deepStrictEqual(address.read("tcp://127.0.0.1:6000"), { host: "127.0.0.1", port: 6000 })
-    assert.deepStrictEqual(address.read("tcp://broker.example.org"), { host: "broker.example.org", port: 5551 })
-    assert.deepStrictEqual(address.read("tcp://[::1]:5551"), { host: "::1", port: 5551 })
-    for (const text of ["127.0.0.1", "http://a:1", "tcp://", "tcp://a:b", "tcp://a:1/path", "tcp://u@a:1"]) {
-      assert.isUndefined(address.read(text), text)
+  it("reads names with values, of which the values may hold colons", () => {
+    assert.deepStrictEqual(Values.pairs.read("env:prod, at:10:30"), { env: "prod", at: "10:30" })
+    assert.deepStrictEqual(Values.pairs.read("env:"), { env: "" })
+    for (const text of ["", "env", ":prod", "a:1,a:2", "a:1,"]) assert.isUndefined(Values.pairs.read(text), text)
+  })
+
+  it("repeats no text that may be a secret", () => {
+    for (const [value, text] of [
+      [Values.variable, "hush-hush"],
+      [Values.pairs, "hush-hush"]
+    ] as const) {
+      const left = Values.read<unknown>("option it", value, text)
+      if (Either.isRight(left)) assert.fail("it was taken")
+      assert.notInclude(left.left, "hush")
     }
   })
 })
