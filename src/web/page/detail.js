@@ -18,7 +18,7 @@ const minute = 60_000
 
 /** @type {ReadonlyMap<string, string>} */
 const meanings = new Map([
-  ["counter", "Sum of {}. The plot shows its increase a second."],
+  ["counter", "Sum of {}."],
   ["gauge", "Sum of {}."],
   ["reading", "Highest of {}: readings such as medians cannot be added."],
   ["unknown", "Sum of {}. Who wrote it did not say of what kind it is."]
@@ -26,7 +26,6 @@ const meanings = new Map([
 
 /** @type {ReadonlyMap<string, string>} */
 const aloneMeanings = new Map([
-  ["counter", "The total. The plot shows its increase a second."],
   ["unknown", "Who wrote it did not say of what kind it is."]
 ])
 
@@ -41,7 +40,12 @@ export const makeDetail = ({ closed, store }) => {
   const legend = byId("legend")
   const body = byId("legend-body", HTMLTableSectionElement)
   const readout = byId("readout")
-  const plot = makePlot((text) => setText(readout, text))
+  /** What is under the pointer; otherwise what the plot shows. */
+  const caption = (/** @type {string} */ text = "") => {
+    const what = entryOf()?.track.increases === true ? "Increase a second" : "Value"
+    setText(readout, text === "" ? `${what}${expanded ? " in each process" : ""}` : text)
+  }
+  const plot = makePlot(caption)
   /** @type {string | undefined} */
   let key
   let span = 5 * minute
@@ -83,18 +87,17 @@ export const makeDetail = ({ closed, store }) => {
     setText(byId("detail-meaning"), past + meaning.replace("{}", plural(count, "process", "processes")))
     /** @type {ReadonlyArray<readonly [string, string]>} */
     const all = [
-      ["Kind", kind],
-      ...(unit === undefined || unit === "" ? [] : [/** @type {const} */ (["Unit", printable(unit, 60)])]),
       ...(many
         ? [
+            /** @type {const} */ (["Processes", String(count)]),
             /** @type {const} */ (["Lowest", number(min, unit)]),
             /** @type {const} */ (["Highest", number(max, unit)]),
-            .../** @type {ReadonlyArray<readonly [string, string]>} */ (
-              kind === "reading" ? [] : [["Mean", number((sum ?? NaN) / count, unit)]]
-            ),
-            /** @type {const} */ (["Processes", String(count)])
+            // Readings cannot be added, and have no mean.
+            ...(kind === "reading" ? [] : [/** @type {const} */ (["Mean", number((sum ?? NaN) / count, unit)])])
           ]
-        : [])
+        : []),
+      ["Kind", kind],
+      ...(unit === undefined || unit === "" ? [] : [/** @type {const} */ (["Unit", printable(unit, 60)])])
     ]
     const list = byId("detail-facts")
     const items = all.map(([name, value]) => element("div", "", [element("dt", "", [name]), element("dd", "", [value])]))
@@ -157,6 +160,7 @@ export const makeDetail = ({ closed, store }) => {
     const many = entry.series.count > 1
     show(toggle, many)
     if (!many) expanded = false
+    if (!byId("plot").matches(":hover")) caption()
     setAttribute(toggle, "aria-pressed", String(expanded))
     show(legend, expanded)
     if (expanded) drawLegend()
@@ -231,7 +235,6 @@ export const makeDetail = ({ closed, store }) => {
       key = entry.series.key
       forgetProcesses()
       expanded = false
-      setText(readout, "")
       show(pane, true)
       draw()
     },

@@ -142,7 +142,7 @@ const draw = () => {
   if (last === undefined) return
   processes.draw(last)
   points.draw(last.points)
-  byId("columns").classList.toggle("is-host", last.source === "host")
+  byId("columns").classList.toggle("is-host", last.source === "host" && last.processes.length > 0)
   table.draw()
   drawEmpty()
   detail.update()

@@ -19,7 +19,12 @@ import { colorOf } from "./theme-switch.js"
 
 const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 const height = 220
-const axisWidth = 64
+
+/** Wide enough for its labels, in steps, so that it seldom moves. */
+const axisWidth = (/** @type {ReadonlyArray<string> | null} */ labels) => {
+  const longest = Math.max(3, ...(labels ?? []).map(({ length }) => length))
+  return Math.ceil((longest * 6.6 + 14) / 12) * 12
+}
 
 /** @param {(text: string) => void} readout what is under the pointer; empty for nothing */
 export const makePlot = (readout) => {
@@ -70,8 +75,13 @@ export const makePlot = (readout) => {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: { y: { range: (_, low, high) => rangeOf(low, high, lines[0]?.track.increases === true) } },
         axes: [
-          { ...axis(), size: 28, space: 70, values: (_, times) => times.map((time) => clock(time * 1000)) },
-          { ...axis(), size: axisWidth, space: 36, values: (_, values) => values.map((value) => valueText(value)) }
+          {
+            ...axis(),
+            size: 28,
+            space: 60,
+            values: (_, times, __, ___, step) => times.map((time) => clock(time * 1000).slice(0, step < 60 ? 8 : 5))
+          },
+          { ...axis(), size: (_, labels) => axisWidth(labels), space: 36, values: (_, values) => values.map((value) => valueText(value)) }
         ],
         series: [
           {},

@@ -33,8 +33,9 @@ export const drawSpark = (canvas, track, width, height, color) => {
   }
   if (!(high - low < Infinity)) return
   // Zero is where rates begin, so a rate that trembles a little looks like one.
-  if (track.increases || (low > 0 && low < high / 2)) low = Math.min(0, low)
-  const span = high - low
+  const fromZero = track.increases || (low > 0 && low < high / 2)
+  if (fromZero) low = Math.min(0, low)
+  const span = (high - low) * (fromZero ? 1.2 : 1)
   const inset = 2
   const y = (/** @type {number} */ number) =>
     span === 0
