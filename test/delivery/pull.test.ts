@@ -158,6 +158,16 @@ describe("a source that is read", () => {
     })
   )
 
+  it.effect("further out is read by a flush further in, whose ledgers are those of the outer sinks too", () =>
+    Effect.gen(function* () {
+      const [outer, inner] = [FaultySink.make(quiet), FaultySink.make(quiet)]
+      const { layer } = source()
+      yield* Metrics.flush.pipe(Effect.provide(inner.layer), Effect.provide(Layer.mergeAll(outer.layer, layer)))
+      // By the flush, and by the close.
+      assert.deepStrictEqual([counted(outer), counted(inner)], [[1, 1], []])
+    })
+  )
+
   it.effect("that is provided again further in is still read once", () =>
     Effect.gen(function* () {
       const [outer, inner] = [FaultySink.make(quiet), FaultySink.make(quiet)]

@@ -18,6 +18,7 @@ const fates = ["test/delivery/fates.test.ts"]
 const queues = ["test/delivery/queue.test.ts"]
 const wiring = ["test/delivery/options.test.ts"]
 const pulled = ["test/delivery/pull.test.ts"]
+const totals = ["test/delivery/totals.test.ts"]
 
 export const mutants = [
   // The queue.
@@ -599,8 +600,8 @@ export const mutants = [
   },
   {
     name: "a flush that reads no source",
-    file: flusher,
-    find: 'Effect.suspend(() => pull("flush"))',
+    file: "src/Metrics.ts",
+    find: 'hub.pullAll("flush")',
     replace: "Effect.void",
     tests: pulled
   },
@@ -645,5 +646,63 @@ export const mutants = [
     find: "this.parent?.addPulled(pulled)",
     replace: "",
     tests: pulled
+  },
+  {
+    name: "a flush that reads only the sources of its own hub",
+    file: service,
+    find: "this.parent.pullAll(by)",
+    replace: "this.pull(by)",
+    tests: pulled
+  },
+
+  // Sinks that are read.
+  {
+    name: "a series that was never recorded is told",
+    file: "src/recording/totals.ts",
+    find: "cell.recorded > 0 &&",
+    replace: "",
+    tests: totals
+  },
+  {
+    name: "one of the last values too few",
+    file: "src/recording/recent.ts",
+    find: "this.values.length < this.size",
+    replace: "this.values.length < this.size - 1",
+    tests: totals
+  },
+  {
+    name: "the oldest of the last values is kept",
+    file: "src/recording/recent.ts",
+    find: "this.next + 1 === this.size ? 0 : this.next + 1",
+    replace: "this.size - 1",
+    tests: totals
+  },
+  {
+    name: "points that nobody keeps are not counted",
+    file: "src/delivery/totals.ts",
+    find: 'else lane.account.drop("unsupported", point.weight)',
+    replace: "",
+    tests: totals
+  },
+  {
+    name: "last points without a bound of bytes",
+    file: "src/recording/totals.ts",
+    find: "|| this.bytes > this.mostBytes",
+    replace: "",
+    tests: totals
+  },
+  {
+    name: "a lane of totals that stays open",
+    file: "src/delivery/totals.ts",
+    find: "lane.close()",
+    replace: "",
+    tests: totals
+  },
+  {
+    name: "a lane of totals whose instruments may make points",
+    file: "src/recording/catalog.ts",
+    find: 'if (this.config.totals !== undefined) return "windowed"',
+    replace: "",
+    tests: totals
   }
 ]
