@@ -3,7 +3,7 @@
  * writes to InfluxDB and Librato. Arguments: which, and its options as JSON.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Deferred, Effect, Layer, Option, Redacted, Runtime, Schedule } from "effect"
+import { Deferred, Effect, Layer, Logger, LogLevel, Option, Redacted, Runtime, Schedule } from "effect"
 import * as Metrics from "../../src/Metrics.js"
 import * as Broker from "../../src/relay/Broker.js"
 import * as Worker from "../../src/relay/Worker.js"
@@ -34,7 +34,7 @@ const run = <R, E, Part extends keyof PartOptions>(
       tell({ isReady: true })
       yield* Deferred.await(end)
       return yield* lastWord
-    }).pipe(Effect.provide(layer))
+    }).pipe(Effect.provide(layer), Logger.withMinimumLogLevel(LogLevel.Error))
     tell({ lastWord: word() })
     process.disconnect()
   }).pipe(NodeRuntime.runMain)

@@ -1,6 +1,8 @@
 /** The parts of a relay, each in a process of its own, which ends with the scope. */
 import { Deferred, Effect, type Scope } from "effect"
+import { build } from "esbuild"
 import { fork as forkProcess } from "node:child_process"
+import { renameSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Ledger } from "../../src/Ledger.js"
 import type { LaneLedger } from "../../src/Metrics.js"
@@ -52,7 +54,28 @@ export interface Part<Kind extends keyof PartOptions> {
   readonly kill: Effect.Effect<void>
 }
 
-const program = fileURLToPath(new URL("../process/relay.ts", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
+let bundled: Promise<string> | undefined
+
+/** The program as one file of JavaScript: a dozen processes that each compile it themselves would take half a minute. */
+const program = (): Promise<string> =>
+  (bundled ??= (async () => {
+    // Where packages are found from. Other tests may be at it as well.
+    const file = `${root}.cache/parts/relay.mjs`
+    const outfile = `${file}.${process.pid}`
+    const entry = `${root}test/process/relay.ts`
+    const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+    await build({
+      entryPoints: [entry],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      outfile,
+      banner: { js: banner }
+    })
+    renameSync(outfile, file)
+    return file
+  })())
 
 interface Said {
   readonly id?: number
@@ -67,7 +90,7 @@ export const fork = <Kind extends keyof PartOptions>(
   options: PartOptions[Kind]
 ): Effect.Effect<Part<Kind>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const child = forkProcess(program, [kind, JSON.stringify(options)], { execArgv: ["--import", "tsx"] })
+    const child = forkProcess(yield* Effect.promise(program), [kind, JSON.stringify(options)])
     const ready = yield* Deferred.make<void>()
     const lastWord = yield* Deferred.make<unknown>()
     const gone = yield* Deferred.make<string>()

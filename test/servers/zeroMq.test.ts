@@ -1,12 +1,12 @@
 /** The relay with programs that are not ours: ZeroMQ's own library for Python, which speaks Zibrato's frames as Zibrato did. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Metrics from "../../src/Metrics.js"
 import { decode } from "../../src/encoding/relayReader.js"
-import { backend, joined, ports, publish, startBroker, startWorker, totals } from "../relay/harness.js"
+import { joined, ports, publish, startBroker, startWorker, totals } from "../relay/harness.js"
 import { missing } from "./harness.js"
 
 const cache = process.env["EFFECT_METRICS_CACHE"] ?? fileURLToPath(new URL("../../.cache/servers", import.meta.url))
@@ -176,49 +176,6 @@ describe.skipIf(noPython)("with programs in Python", () => {
           .sort(),
         ["counter_name", "gauge_name", "timer_name"]
       )
-    })
-  )
-})
-
-describe("between processes", () => {
-  const soon = () => backend({ schedule: Schedule.fixed("50 millis") })
-  const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-
-  it.scopedLive("the totals of all publishers arrive at the workers, level by level", () =>
-    Effect.gen(function* () {
-      const at = yield* ports
-      yield* startBroker(at)
-      const info = yield* startWorker(at, { levels: ["info"] }, soon())
-      const crit = yield* startWorker(at, { levels: ["crit"] }, soon())
-      yield* joined(at, info, { ...crit, level: "crit" })
-      const [apps, times] = [3, 8000]
-      const programs = yield* Effect.forEach(Array.from({ length: apps }), (_, i) =>
-        run(process.execPath, [
-          "--import",
-          "tsx",
-          file("../process/publisher.ts"),
-          String(at.port),
-          `app-${i}`,
-          String(times)
-        ])
-      )
-      for (const { ended } of programs) assert.strictEqual(yield* ended, 0)
-      // What they have handed over is on its way still.
-      yield* Effect.repeat(Effect.sleep(10), {
-        until: () =>
-          totals(info.backend.measurements)["info size"] === apps * times &&
-          totals(crit.backend.measurements)["crit work"] === (apps * times) / 4
-      })
-      yield* info.stop
-      yield* crit.stop
-      assert.deepStrictEqual(totals(crit.backend.measurements), { "crit work": (apps * times) / 4 })
-      assert.deepStrictEqual(totals(info.backend.measurements), {
-        "info work": apps * times,
-        "info mine app=app-0": times,
-        "info mine app=app-1": times,
-        "info mine app=app-2": times,
-        "info size": apps * times
-      })
     })
   )
 })
