@@ -47,7 +47,7 @@ const partitioned = (delivery: Sink.DeliveryOptions = {}) => {
 describe("layerPartitioned", () => {
   it.live("gives each destination a lane and a ledger of its own, and one that fails holds back no other", () =>
     Effect.gen(function* () {
-      const sink = partitioned({ shutdownTimeout: "50 millis" })
+      const sink = partitioned({ shutdownTimeout: "1 second" })
       const hub = yield* Effect.gen(function* () {
         for (let i = 0; i < 30; i++) {
           yield* Metrics.increment(hits, { tags: { db: i % 3 === 0 ? "bad" : "good" } })

@@ -249,7 +249,8 @@ describe("the command", { timeout: 60_000 }, () => {
       }
       assert.match(stderr, /^statsd: \d+ recorded, \d+ delivered, 0 lost$/m)
       assert.match(stderr, /^statsd#2: \d+ recorded, \d+ delivered, 0 lost$/m)
-      assert.match(stderr, /^influxdb: \d+ recorded, \d+ delivered, 0 lost$/m)
+      // On a busy machine a write may have waited so long that it was repeated.
+      assert.match(stderr, /^influxdb: \d+ recorded, \d+ delivered, 0 lost(, \d+ of unknown fate for a time)?$/m)
       assert.deepStrictEqual([...http.authorizations], [`Bearer ${secret}`])
       assert.notInclude(stdout + stderr, secret)
       broker.child.kill("SIGTERM")

@@ -194,7 +194,7 @@ describe.skipIf(noInfluxDb !== false)(`InfluxDB 1${noInfluxDb === false ? "" : `
   it.live("has a missing database created, and not without being told to", () =>
     Effect.gen(function* () {
       const database = `new "db" ${++databases}`
-      const kept = yield* runOne(server, points("p", 3), { database, shutdownTimeout: "100 millis" })
+      const kept = yield* runOne(server, points("p", 3), { database, shutdownTimeout: "1 second" })
       assert.deepStrictEqual([kept.delivered, kept.dropped], [0, { shutdown_deadline: 3 }])
       const ledger = yield* runOne(server, points("p", 3), { database, createDatabase: true })
       assert.strictEqual(ledger.delivered, 3)
@@ -208,7 +208,7 @@ describe.skipIf(noInfluxDb !== false)(`InfluxDB 1${noInfluxDb === false ? "" : `
       const hits = Metrics.counter("hits")
       const program = Effect.gen(function* () {
         for (const db of ["missing", a, b]) yield* Effect.repeatN(Metrics.increment(hits, { tags: { db } }), 9)
-        yield* Metrics.flushWithin("1 second")
+        yield* Metrics.flushWithin("3 seconds")
       })
       const ledgers = yield* run(server, program, {
         database: ({ tags }) => tags["db"] ?? a,

@@ -225,7 +225,7 @@ describe("Graphite", () => {
 
     it.scopedLive("that cannot be made keeps all, and says so", () =>
       Effect.gen(function* () {
-        const { ledger, logged, records } = yield* run(one, { port: 1, shutdownTimeout: "100 millis" })
+        const { ledger, logged, records } = yield* run(one, { port: 1, shutdownTimeout: "1 second" })
         assert.deepStrictEqual([records.length, ledger.dropped], [0, { shutdown_deadline: 1 }])
         assert.match(logged, /connection refused \(ECONNREFUSED\) at 127\.0\.0\.1:1/)
       })
