@@ -76,14 +76,14 @@ const ranks: ReadonlyArray<Exposed["type"]> = ["counter", "gauge", "histogram", 
 const duplicate: Fault = { drop: "invalid", reason: "another series has its name and tags (conflict)" }
 const decreased: Fault = { drop: "invalid", reason: "a counter is negative or no number (out of range)" }
 
-export const encode = (all: Iterable<Exposed>, { conflicts, escaping }: Dialect): Exposition => {
+export const encode = (all: Iterable<Exposed>, dialect: Dialect): Exposition => {
   const refused: Array<Fault & { readonly index: number }> = []
   const refuse = (index: number, { drop, reason }: Fault): void => void refused.push({ index, drop, reason })
   const parts: Array<string> = []
-  for (const family of spelled(familiesOf(all), conflicts, escaping)) {
+  for (const family of spelled(familiesOf(all), dialect)) {
     const { description, members, name, spelled, type } = family
     if (spelled === undefined) {
-      const fault = faultOf(name, escaping)
+      const fault = faultOf(name, dialect.escaping)
       for (const { index } of members) refuse(index, fault)
       continue
     }
@@ -93,10 +93,12 @@ export const encode = (all: Iterable<Exposed>, { conflicts, escaping }: Dialect)
     if (description !== undefined) parts.push(`# HELP ${shown} ${escapeHelp(description)}\n`)
     parts.push(`# TYPE ${shown} ${type}\n`)
     const first = parts.length
+    const labelOf = labelsOf(family, dialect)
     const seen = new Set<string>()
     for (const { exposed, index } of members) {
-      const labels = labelsOf(exposed, conflicts, escaping, seen)
+      const labels = written(exposed.tags, labelOf)
       if (typeof labels !== "string") refuse(index, labels)
+      else if (seen.has(labels)) refuse(index, duplicate)
       else if (exposed.type === "counter" && !(exposed.value >= 0)) refuse(index, decreased)
       else {
         seen.add(labels)
@@ -144,11 +146,7 @@ const order = (a: Family, b: Family): number =>
   (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
 
 /** Gives each family a name of its own. Which gets which does not depend on the order in which they come, unless one is refused. */
-const spelled = (
-  families: ReadonlyArray<Family>,
-  conflicts: Dialect["conflicts"],
-  escaping: Escaping
-): ReadonlyArray<Family> => {
+const spelled = (families: ReadonlyArray<Family>, { conflicts, escaping }: Dialect): ReadonlyArray<Family> => {
   const taken = new Set<string>()
   const names = new Set<string>()
   for (const family of conflicts === "rename" ? [...families].sort(order) : families) {
@@ -176,51 +174,54 @@ const spelled = (
 const own = (key: string, type: Exposed["type"]): boolean =>
   key.startsWith("__") || (type === "histogram" && key === "le") || (type === "summary" && key === "quantile")
 
-/** `a="1",b="2"`, or why there is none. */
-const labelsOf = (
-  { tags, type }: Exposed,
-  conflicts: Dialect["conflicts"],
-  escaping: Escaping,
-  seen: ReadonlySet<string>
-): string | Fault => {
-  if (tags.length === 0) return seen.has("") ? duplicate : ""
-  const labels = spellLabels(tags, type, conflicts, escaping, false)
-  if (typeof labels !== "string" || !seen.has(labels)) return labels
-  if (conflicts === "refuse") return duplicate
-  const marked = spellLabels(tags, type, conflicts, escaping, true)
-  return typeof marked === "string" && seen.has(marked) ? duplicate : marked
+/** What the tags of a family are called; a `Fault` for those that are called nothing. */
+type Labels = (key: string) => string | Fault
+
+const labelOf = (key: string, type: Exposed["type"], { conflicts, escaping }: Dialect): string | Fault => {
+  const label = escapeLabel(key, escaping)
+  if (label === undefined) return invalid(`its tag ${quote(key)} is no label's name`)!
+  if (!own(label, type)) return label
+  if (conflicts === "refuse") return invalid(`its tag ${quote(key)} is a label of Prometheus' own`)!
+  return `exported_${label.replace(/^_+/, "")}`
 }
 
-const spellLabels = (
-  tags: ReadonlyArray<Tag>,
-  type: Exposed["type"],
-  conflicts: Dialect["conflicts"],
-  escaping: Escaping,
-  isMarked: boolean
-): string | Fault => {
-  let labels = ""
-  // Those that are legal keep their names, wherever they stand.
-  const taken = new Set<string>()
-  for (const [key] of tags) if (isLegalLabel(key) && !own(key, type)) taken.add(key)
-  for (const [key, value] of tags) {
-    if (value === "") continue
-    let label = escapeLabel(key, escaping)
-    if (label === undefined) return { drop: "invalid", reason: `its tag ${quote(key)} is no label's name` }
-    if (label !== key || own(label, type)) {
-      if (own(label, type)) {
-        if (conflicts === "refuse") {
-          return { drop: "invalid", reason: `its tag ${quote(key)} is a label of Prometheus' own` }
-        }
-        label = `exported_${label.replace(/^_+/, "")}`
-      }
-      if (taken.has(label) && conflicts === "refuse") return invalid(`two of its tags are the label ${quote(label)}`)!
-      if (isMarked || taken.has(label)) label = `${label}_${mark(key)}`
+/** Where they are renamed, no two tags of a family are the same label; those that are legal keep their names. */
+const labelsOf = ({ members, type }: Family, dialect: Dialect): Labels => {
+  const labels = new Map<string, string | Fault>()
+  const others = new Set<string>()
+  for (const { exposed } of members) {
+    for (const [key] of exposed.tags) {
+      if (isLegalLabel(key) && !own(key, type)) labels.set(key, key)
+      else others.add(key)
+    }
+  }
+  const taken = new Set(labels.keys())
+  for (const key of [...others].sort()) {
+    let label = labelOf(key, type, dialect)
+    if (typeof label === "string" && dialect.conflicts === "rename") {
+      const base = label.replace(/_+$/, "") || "tag"
+      for (let i = 0; taken.has(label); i++) label = `${base}_${mark(i === 0 ? key : i + key)}`
       taken.add(label)
     }
-    const shown = isLegalLabel(label) ? label : `"${escapeValue(label)}"`
-    labels += `${labels === "" ? "" : ","}${shown}="${escapeValue(value)}"`
+    labels.set(key, label)
   }
-  return labels
+  return (key) => labels.get(key)!
+}
+
+/** `a="1",b="2"`, or why there is none. */
+const written = (tags: ReadonlyArray<Tag>, labels: Labels): string | Fault => {
+  let text = ""
+  const seen = new Set<string>()
+  for (const [key, value] of tags) {
+    if (value === "") continue
+    const label = labels(key)
+    if (typeof label !== "string") return label
+    if (seen.has(label)) return invalid(`two of its tags are the label ${quote(label)}`)!
+    seen.add(label)
+    const shown = isLegalLabel(label) ? label : `"${escapeValue(label)}"`
+    text += `${text === "" ? "" : ","}${shown}="${escapeValue(value)}"`
+  }
+  return text
 }
 
 interface Place {
