@@ -12,6 +12,22 @@ const noPlatformNodeBarrel = {
   message: "Import the module (@effect/platform-node/NodeHttpClient): the barrel loads every one of its peers."
 }
 
+/** What makes markup or code of text: names and values come from elsewhere. */
+const noMarkupOfText = [
+  {
+    selector: "MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|srcdoc)$/]",
+    message: "What the service says is text, never markup: textContent, append, replaceChildren."
+  },
+  {
+    selector: "MemberExpression[object.name='document'][property.name=/^(write|writeln)$/]",
+    message: "What the service says is text, never markup: textContent, append, replaceChildren."
+  },
+  {
+    selector: "CallExpression[callee.property.name='createContextualFragment'], NewExpression[callee.name='DOMParser']",
+    message: "What the service says is text, never markup: textContent, append, replaceChildren."
+  }
+]
+
 export default defineConfig(
   globalIgnores(["dist/", ".cache/", "coverage/"]),
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
@@ -51,6 +67,48 @@ export default defineConfig(
       )
     },
     rules: { "no-restricted-imports": ["error", { paths: [noPlatformNodeBarrel] }] }
+  },
+  {
+    // The page of the dashboard: plain modules, whose types are checked by src/web/page/tsconfig.json.
+    files: ["src/web/page/*.js"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          "AbortSignal",
+          "DOMException",
+          "Element",
+          "HTMLButtonElement",
+          "HTMLDialogElement",
+          "HTMLElement",
+          "HTMLFormElement",
+          "HTMLInputElement",
+          "HTMLTableSectionElement",
+          "ResizeObserver",
+          "clearTimeout",
+          "document",
+          "fetch",
+          "getComputedStyle",
+          "getSelection",
+          "localStorage",
+          "matchMedia",
+          "performance",
+          "requestAnimationFrame",
+          "sessionStorage",
+          "setInterval",
+          "setTimeout",
+          "window"
+        ].map((name) => [name, "readonly"])
+      )
+    },
+    rules: {
+      "max-lines": ["error", { max: 500, skipBlankLines: true, skipComments: true }],
+      "no-console": "error",
+      "no-eval": "error",
+      "no-implied-eval": "error",
+      "no-new-func": "error",
+      "no-restricted-syntax": ["error", noDefaultExport, ...noMarkupOfText],
+      "no-script-url": "error"
+    }
   },
   {
     files: ["src/**/*.ts"],

@@ -1,10 +1,11 @@
-/** Puts the files of the web service's page beside what was built of it: our own, and those of packages that it takes with it. */
-import { copyFileSync, cpSync } from "node:fs"
+/** Puts the files of the web service's page beside what was built of it. */
+import { copyFileSync, mkdirSync } from "node:fs"
 import { assets } from "../dist/web/assets.js"
 
 const page = new URL("../dist/web/page/", import.meta.url)
 
-cpSync(new URL("../src/web/page/", import.meta.url), page, { recursive: true })
+mkdirSync(page, { recursive: true })
 for (const { file, from } of assets) {
-  if (from !== undefined) copyFileSync(new URL(`../node_modules/${from}`, import.meta.url), new URL(file, page))
+  // Those of packages are where those are.
+  if (from === undefined) copyFileSync(new URL(`../src/web/page/${file}`, import.meta.url), new URL(file, page))
 }

@@ -4,6 +4,7 @@
  */
 import type * as Crypto from "node:crypto"
 import type * as Fs from "node:fs/promises"
+import type * as Module from "node:module"
 import { Effect } from "effect"
 import { load } from "../transport/node.js"
 
@@ -13,7 +14,7 @@ export interface Asset {
   readonly contentType: string
   /** Its name in the folder `page` beside this module. */
   readonly file: string
-  /** A file of another package, below its `node_modules`: the build copies it to `file`. Default: the file is our own. */
+  /** A file of a package that this one depends on, as one imports it. Default: the file is our own. */
   readonly from?: string | undefined
 }
 
@@ -21,10 +22,19 @@ const html = "text/html; charset=utf-8"
 const css = "text/css; charset=utf-8"
 const javascript = "text/javascript; charset=utf-8"
 
+const svg = "image/svg+xml"
+
+const own = (contentType: string, ...files: ReadonlyArray<string>): ReadonlyArray<Asset> =>
+  files.map((file) => ({ path: `/${file}`, contentType, file }))
+
 export const assets: ReadonlyArray<Asset> = [
   { path: "/", contentType: html, file: "index.html" },
-  { path: "/page.css", contentType: css, file: "page.css" },
-  { path: "/page.js", contentType: javascript, file: "page.js" }
+  ...own(css, "style.css"),
+  ...own(javascript, "theme.js", "main.js", "api.js", "detail.js", "dom.js", "format.js", "history.js", "plot.js"),
+  ...own(javascript, "points.js", "processes.js", "spark.js", "table.js", "theme-switch.js"),
+  ...own(svg, "icon.svg"),
+  { path: "/uplot.js", contentType: javascript, file: "uplot.js", from: "uplot/dist/uPlot.esm.js" },
+  { path: "/uplot.css", contentType: css, file: "uplot.css", from: "uplot/dist/uPlot.min.css" }
 ]
 
 export interface Loaded {
@@ -34,22 +44,19 @@ export interface Loaded {
   readonly etag: string
 }
 
-const placesOf = ({ file, from }: Asset): ReadonlyArray<URL> => [
-  new URL(`./page/${file}`, import.meta.url),
-  // Where this runs from its source, nothing has been copied.
-  ...(from === undefined ? [] : [new URL(`../../node_modules/${from}`, import.meta.url)])
-]
-
-const read = async (asset: Asset): Promise<Loaded | undefined> => {
+const read = async ({ contentType, file, from }: Asset): Promise<Loaded | undefined> => {
   const { readFile } = await load<typeof Fs>("node:fs/promises")
   const { createHash } = await load<typeof Crypto>("node:crypto")
-  for (const place of placesOf(asset)) {
-    const bytes = await readFile(place).catch(() => undefined)
-    if (bytes === undefined) continue
+  const { createRequire } = await load<typeof Module>("node:module")
+  try {
+    const place =
+      from === undefined ? new URL(`./page/${file}`, import.meta.url) : createRequire(import.meta.url).resolve(from)
+    const bytes = await readFile(place)
     const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`
-    return { contentType: asset.contentType, bytes, etag }
+    return { contentType, bytes, etag }
+  } catch {
+    return undefined
   }
-  return undefined
 }
 
 /** By path. What cannot be read is not there. */

@@ -25,9 +25,7 @@ const meanings = new Map([
 ])
 
 /** @type {ReadonlyMap<string, string>} */
-const aloneMeanings = new Map([
-  ["unknown", "Who wrote it did not say of what kind it is."]
-])
+const aloneMeanings = new Map([["unknown", "Who wrote it did not say of what kind it is."]])
 
 /**
  * @param {object} options
@@ -100,7 +98,9 @@ export const makeDetail = ({ closed, store }) => {
       ...(unit === undefined || unit === "" ? [] : [/** @type {const} */ (["Unit", printable(unit, 60)])])
     ]
     const list = byId("detail-facts")
-    const items = all.map(([name, value]) => element("div", "", [element("dt", "", [name]), element("dd", "", [value])]))
+    const items = all.map(([name, value]) =>
+      element("div", "", [element("dt", "", [name]), element("dd", "", [value])])
+    )
     const text = JSON.stringify(all)
     if (list.dataset["shown"] === text) return
     list.dataset["shown"] = text
@@ -108,7 +108,9 @@ export const makeDetail = ({ closed, store }) => {
   }
 
   const drawLegend = () => {
-    const sorted = [...tracks].filter(([, track]) => track.end === timeline.ticks).sort((a, b) => b[1].value - a[1].value)
+    const sorted = [...tracks]
+      .filter(([, track]) => track.end === timeline.ticks)
+      .sort((a, b) => b[1].value - a[1].value)
     // Lines keep their colors while their processes have it.
     lines = lines.filter((id) => tracks.get(id)?.end === timeline.ticks)
     for (const [id] of sorted) if (lines.length < maxLines && !lines.includes(id)) lines = [...lines, id]

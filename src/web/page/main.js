@@ -59,9 +59,7 @@ const beginning = ({ processes: all, source }) => {
     return [
       element("h2", "", ["Nothing is recorded yet"]),
       element("p", "", ["The app runs. Its metrics appear here with the first recording:"]),
-      element("pre", "", [
-        code('const visits = Metrics.counter("visits")\n\nyield* Metrics.increment(visits)')
-      ])
+      element("pre", "", [code('const visits = Metrics.counter("visits")\n\nyield* Metrics.increment(visits)')])
     ]
   }
   const unreadable = all.filter(({ state }) => state === "unreadable").length
@@ -69,7 +67,9 @@ const beginning = ({ processes: all, source }) => {
     ? [
         element("h2", "", ["No program reports on this host yet"]),
         element("p", "", ["Give one a pipe, and it appears here by itself:"]),
-        element("pre", "", [code('import { NamedPipe } from "effect-metrics"\n\nprogram.pipe(Effect.provide(NamedPipe.layer()))')])
+        element("pre", "", [
+          code('import { NamedPipe } from "effect-metrics"\n\nprogram.pipe(Effect.provide(NamedPipe.layer()))')
+        ])
       ]
     : [
         element("h2", "", ["Nothing is recorded yet"]),
@@ -90,7 +90,9 @@ const drawEmpty = () => {
     return show(empty, false)
   }
   const isSearch = last.series.length > 0
-  const what = isSearch ? `search ${search.value}` : JSON.stringify([last.source, last.processes.map(({ state }) => state)])
+  const what = isSearch
+    ? `search ${search.value}`
+    : JSON.stringify([last.source, last.processes.map(({ state }) => state)])
   show(empty, true)
   if (what === emptyShown) return
   emptyShown = what
@@ -218,7 +220,9 @@ const ask = async () => {
     failingSince ??= Date.now()
     const refused = error.reason !== "unreachable"
     reasonShort = refused ? "Refused" : "Unreachable"
-    reasonLong = refused ? `The service does not give its metrics (${error.message})` : `The service is unreachable (${error.message})`
+    reasonLong = refused
+      ? `The service does not give its metrics (${error.message})`
+      : `The service is unreachable (${error.message})`
     draw()
   } finally {
     isAsking = false

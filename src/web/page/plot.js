@@ -81,7 +81,12 @@ export const makePlot = (readout) => {
             space: 60,
             values: (_, times, __, ___, step) => times.map((time) => clock(time * 1000).slice(0, step < 60 ? 8 : 5))
           },
-          { ...axis(), size: (_, labels) => axisWidth(labels), space: 36, values: (_, values) => values.map((value) => valueText(value)) }
+          {
+            ...axis(),
+            size: (_, labels) => axisWidth(labels),
+            space: 36,
+            values: (_, values) => values.map((value) => valueText(value))
+          }
         ],
         series: [
           {},

@@ -41,9 +41,7 @@ export const makeProcesses = () => {
     show(pane, source === "host" && processes.length > 0)
     if (source !== "host") return
     const rank = (/** @type {Process} */ { state }) => states.get(state)?.[0] ?? 0
-    const sorted = [...processes]
-      .sort((a, b) => rank(a) - rank(b) || collator.compare(a.id, b.id))
-      .slice(0, maxListed)
+    const sorted = [...processes].sort((a, b) => rank(a) - rank(b) || collator.compare(a.id, b.id)).slice(0, maxListed)
     const current = new Set(sorted.map(({ id }) => id))
     for (const [id, { item }] of items) {
       if (current.has(id)) continue
@@ -60,7 +58,10 @@ export const makeProcesses = () => {
       const [, words] = states.get(state) ?? [0, String(state)]
       setAttribute(parts.item, "data-state", states.has(state) ? state : "unreadable")
       setText(parts.size, state === "unreadable" ? "" : plural(series, "series", "series"))
-      setText(parts.words, reason === null || reason === "" ? words : `${words.split(":")[0]}: ${printable(reason, 200)}`)
+      setText(
+        parts.words,
+        reason === null || reason === "" ? words : `${words.split(":")[0]}: ${printable(reason, 200)}`
+      )
     }
     const wanted = JSON.stringify(sorted.map(({ id }) => id))
     if (wanted !== order) {

@@ -48,7 +48,18 @@ const makeRow = () => {
   row.setAttribute("role", "row")
   for (const cell of row.children) cell.setAttribute("role", "gridcell")
   canvas.setAttribute("aria-hidden", "true")
-  return { row, text, tags, name, kind, value, rate: change, canvas, from, key: /** @type {string | undefined} */ (undefined) }
+  return {
+    row,
+    text,
+    tags,
+    name,
+    kind,
+    value,
+    rate: change,
+    canvas,
+    from,
+    key: /** @type {string | undefined} */ (undefined)
+  }
 }
 
 /** @typedef {ReturnType<typeof makeRow>} Row */
@@ -112,7 +123,7 @@ export const makeTable = ({ open, store }) => {
       const by = new Map(
         found.map((entry) => [entry, orLowest(column === "rate" ? rateOf(entry) : (entry.series.value ?? NaN))])
       )
-      found.sort((a, b) => ((by.get(b) ?? 0) - (by.get(a) ?? 0) || 0) || a.order - b.order)
+      found.sort((a, b) => (by.get(b) ?? 0) - (by.get(a) ?? 0) || 0 || a.order - b.order)
     }
     // Without a number they are last, either way.
     if (descending !== moving) found.reverse()
@@ -132,7 +143,9 @@ export const makeTable = ({ open, store }) => {
       row.tags.replaceChildren(
         ...series.tags
           .slice(0, 12)
-          .map(([key, value]) => element("span", "tag", [element("b", "", [printable(key, 60)]), `=${printable(value, 60)}`]))
+          .map(([key, value]) =>
+            element("span", "tag", [element("b", "", [printable(key, 60)]), `=${printable(value, 60)}`])
+          )
       )
     }
     setAttribute(row.row, "id", `row-${index}`)
@@ -178,7 +191,10 @@ export const makeTable = ({ open, store }) => {
       if (cell !== null) setAttribute(cell, "aria-sort", sorts ? direction : "none")
     }
     const total = store.current.length
-    const text = shown.length === total ? plural(total, "series", "series") : `${shown.length} of ${plural(total, "series", "series")}`
+    const text =
+      shown.length === total
+        ? plural(total, "series", "series")
+        : `${shown.length} of ${plural(total, "series", "series")}`
     setText(byId("shown"), total === 0 ? "" : text)
     show(scroll, shown.length > 0)
   }
