@@ -33,7 +33,12 @@ const cases: ReadonlyArray<readonly [title: string, file: string, code: string, 
   ["forbids process in the core", "src/Metrics.ts", "export const a = process.pid\n", ["no-restricted-globals"]],
   ["forbids Buffer in a sink", "src/sinks/A.ts", 'export const a = Buffer.from("")\n', ["no-restricted-globals"]],
   ["allows process in transport", "src/transport/a.ts", "export const a = process.pid\n", []],
-  ["forbids markup of text in the page", "src/web/page/a.js", 'document.body.innerHTML = ""\n', ["no-restricted-syntax"]],
+  [
+    "forbids markup of text in the page",
+    "src/web/page/a.js",
+    'document.body.innerHTML = ""\n',
+    ["no-restricted-syntax"]
+  ],
   ["forbids document.write in the page", "src/web/page/a.js", 'document.write("")\n', ["no-restricted-syntax"]],
   ["forbids eval in the page", "src/web/page/a.js", 'eval("")\n', ["no-eval"]],
   ["forbids T[] for Array<T>", "src/Metrics.ts", "export const a: string[] = []\n", ["@typescript-eslint/array-type"]],
