@@ -4,9 +4,9 @@ import { frame, topicOf } from "../../src/encoding/relayFrame.js"
 import { type Body, decode, type Unreadable } from "../../src/encoding/relayReader.js"
 import { make } from "../../src/encoding/relayWriter.js"
 import { Histogram } from "../../src/recording/histogram.js"
-import type { FieldValue, Kind, Measurement, Series, Tag } from "../../src/recording/measurement.js"
+import type { FieldValue, Kind, Measurement, Series } from "../../src/recording/measurement.js"
 import { Int, UInt } from "../../src/recording/measurement.js"
-import { canonical } from "../../src/recording/tags.js"
+import { fieldsOf, finite, int, int64, tagsOf, uint, unicode } from "./arbitraries.js"
 
 const millis = 1_700_000_000_123
 
@@ -93,29 +93,21 @@ const readable = (body: Body | Unreadable): Body => {
 const roundTrip = (measurements: ReadonlyArray<Measurement>, encode = make()): ReadonlyArray<object> =>
   bodies(measurements, encode).flatMap((bytes) => readable(decode(bytes, Infinity)).measurements.map(plain))
 
-const number = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.maxSafeInteger())
-const word = fc.string({ unit: "binary", minLength: 1, maxLength: 8 }).filter((text) => !/\p{Surrogate}/u.test(text))
-const tags = fc.array(fc.tuple(word, word) as fc.Arbitrary<Tag>, { maxLength: 4 }).map(canonical)
+const number = fc.oneof(finite, fc.integer(), fc.maxSafeInteger())
+const word = unicode({ minLength: 1, maxLength: 8 })
 const boundaries = fc
-  .uniqueArray(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 4 })
+  .uniqueArray(finite, { minLength: 1, maxLength: 4 })
   // Plus 0, as -0 is the same bound.
   .map((bounds) => [...new Set(bounds.map((bound) => bound + 0))].sort((a, b) => a - b))
 const about = fc.record({
   name: word,
-  tags,
+  tags: tagsOf(word, word, 4),
   valueType: fc.constantFrom("float" as const, "int" as const),
   unit: fc.option(word, { nil: undefined }),
   description: fc.option(word, { nil: undefined }),
   level: fc.constantFrom(undefined, "", "info", "information")
 })
-const field: fc.Arbitrary<FieldValue> = fc.oneof(
-  number,
-  fc.string({ unit: "binary" }).filter((text) => !/\p{Surrogate}/u.test(text)),
-  fc.boolean(),
-  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  fc.oneof(fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })).map((value) => new Int(value)),
-  fc.oneof(fc.maxSafeNat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })).map((value) => new UInt(value))
-)
+const field: fc.Arbitrary<FieldValue> = fc.oneof(number, unicode(), fc.boolean(), int64, int, uint)
 const times = fc.record({
   weight: fc.nat(),
   millis: fc.oneof(fc.constant(millis), fc.integer({ min: -(2 ** 45), max: 2 ** 45 })),
@@ -140,7 +132,7 @@ const measurement: fc.Arbitrary<Measurement> = fc
           }))
       default:
         return fc
-          .tuple(fc.array(fc.tuple(word, field), { minLength: 1, maxLength: 4 }), fc.constantFrom(1, 0.25))
+          .tuple(fieldsOf(word, field, 1), fc.constantFrom(1, 0.25))
           .map(([fields, rate]) => ({ ...emitted(seriesOf("", "point", about), fields, rate), ...times }))
     }
   })

@@ -4,6 +4,7 @@ import { decode, type Frame, make, maxFrameBytes, topicOf } from "../../src/enco
 import { Histogram } from "../../src/recording/histogram.js"
 import type { FieldValue, Kind, Measurement, Series, Tag } from "../../src/recording/measurement.js"
 import { Int } from "../../src/recording/measurement.js"
+import { finite, unicode } from "./arbitraries.js"
 
 const millis = 1_357_682_400_999
 
@@ -179,9 +180,9 @@ describe("decode", () => {
   })
 
   it("gives back what was encoded", () => {
-    const field = fc.string({ unit: "binary" }).filter((field) => !field.includes("|") && !/\p{Surrogate}/u.test(field))
+    const field = unicode().filter((field) => !field.includes("|"))
     const kind = fc.constantFrom<Kind>("counter", "gauge", "timer")
-    const value = fc.double({ noNaN: true, noDefaultInfinity: true })
+    const value = finite
     const time = fc.integer({ min: 0, max: 253_402_300_799_999 })
     fc.assert(
       fc.property(field, kind, field, value, time, field, (level, kind, name, value, millis, source) => {
