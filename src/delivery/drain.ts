@@ -86,4 +86,5 @@ export const advance = <I extends Item>(state: State<I>, { world }: Moment, out:
   return state.laterTokens.length === 0 ? ended : start(ended, state.laterTokens, out)
 }
 
-const hasWindow = (batch: Batch<Item>): boolean => batch.items.some((item) => item._tag !== "point")
+const hasWindow = (batch: Batch<Item>): boolean =>
+  batch.items.some((item) => item._tag !== "point" && item.foreign !== true)

@@ -6,15 +6,14 @@
  */
 import { Chunk, Effect, Queue } from "effect"
 import type { Account } from "../recording/account.js"
-import type { Point } from "../recording/measurement.js"
-import type { PointQueue } from "../recording/queue.js"
+import type { PointQueue, Queued } from "../recording/queue.js"
 
 const initialSlots = 64
 
 /** Points with their bytes, first in first out. Grows by doubling, so that an idle lane holds no slots. */
-class Ring implements Queue.BackingQueue<Point> {
-  readonly [Queue.BackingQueueTypeId] = { _A: (_: Point) => _ }
-  private points: Array<Point | undefined> = new Array<Point | undefined>(initialSlots)
+class Ring implements Queue.BackingQueue<Queued> {
+  readonly [Queue.BackingQueueTypeId] = { _A: (_: Queued) => _ }
+  private points: Array<Queued | undefined> = new Array<Queued | undefined>(initialSlots)
   private sizes: Array<number> = new Array<number>(initialSlots)
   private first = 0
   private count = 0
@@ -32,7 +31,7 @@ class Ring implements Queue.BackingQueue<Point> {
     return this.count
   }
 
-  offer(point: Point): boolean {
+  offer(point: Queued): boolean {
     if (this.count >= this.most) return false
     if (this.count === this.points.length) this.grow()
     const slot = (this.first + this.count) & (this.points.length - 1)
@@ -43,11 +42,11 @@ class Ring implements Queue.BackingQueue<Point> {
     return true
   }
 
-  offerAll(points: Iterable<Point>): Chunk.Chunk<Point> {
+  offerAll(points: Iterable<Queued>): Chunk.Chunk<Queued> {
     return Chunk.fromIterable(Array.from(points).filter((point) => !this.offer(point)))
   }
 
-  poll<Def>(empty: Def): Point | Def {
+  poll<Def>(empty: Def): Queued | Def {
     if (this.count === 0) return empty
     const slot = this.first
     const point = this.points[slot]!
@@ -58,11 +57,11 @@ class Ring implements Queue.BackingQueue<Point> {
     return point
   }
 
-  pollUpTo(limit: number): Chunk.Chunk<Point> {
+  pollUpTo(limit: number): Chunk.Chunk<Queued> {
     const { points, sizes } = this
     const mask = points.length - 1
     const count = Math.min(limit, this.count)
-    const taken: Array<Point> = []
+    const taken: Array<Queued> = []
     let bytes = 0
     for (let i = 0; i < count; i++) {
       const slot = (this.first + i) & mask
@@ -85,7 +84,7 @@ class Ring implements Queue.BackingQueue<Point> {
   private grow(): void {
     const { count, first, points, sizes } = this
     const slots = points.length * 2
-    this.points = new Array<Point | undefined>(slots)
+    this.points = new Array<Queued | undefined>(slots)
     this.sizes = new Array<number>(slots)
     for (let i = 0; i < count; i++) {
       const slot = (first + i) & (points.length - 1)
@@ -113,7 +112,7 @@ export interface LaneQueue extends PointQueue {
   /** Sequence number of the next point: how many were ever let in. */
   readonly tail: () => number
   /** The first points, at most `limit`, and a time at which all of them had been recorded. */
-  readonly take: (limit: number, now: number) => { readonly points: ReadonlyArray<Point>; readonly since: number }
+  readonly take: (limit: number, now: number) => { readonly points: ReadonlyArray<Queued>; readonly since: number }
   /** Remembers that all points waiting now were recorded before `now`, so that no clock is read for each. */
   readonly mark: (now: number) => void
   /** Drops the points which are known to be recorded `maxAge` or longer before `now`. */
@@ -128,12 +127,12 @@ const marksPerAge = 32
 
 export const make = (options: QueueOptions, account: Account): Effect.Effect<LaneQueue> => {
   const ring = new Ring(options.capacity)
-  return Effect.map(Queue.make<Point>(ring, Queue.droppingStrategy()), (queue) =>
+  return Effect.map(Queue.make<Queued>(ring, Queue.droppingStrategy()), (queue) =>
     fromQueue(queue, ring, options, account)
   )
 }
 
-const fromQueue = (queue: Queue.Queue<Point>, ring: Ring, options: QueueOptions, account: Account): LaneQueue => {
+const fromQueue = (queue: Queue.Queue<Queued>, ring: Ring, options: QueueOptions, account: Account): LaneQueue => {
   const { capacity, capacityBytes, maxAge, onTrigger, triggerSize } = options
   const dropOldest = options.overflow === "drop-oldest"
   let head = 0
@@ -147,7 +146,7 @@ const fromQueue = (queue: Queue.Queue<Point>, ring: Ring, options: QueueOptions,
     if (passed > 0) marks = marks.slice(passed)
   }
 
-  const remove = (limit: number): ReadonlyArray<Point> => {
+  const remove = (limit: number): ReadonlyArray<Queued> => {
     const points = Chunk.toReadonlyArray(Effect.runSync(Queue.takeUpTo(queue, limit)))
     left(points.length)
     return points
@@ -164,19 +163,23 @@ const fromQueue = (queue: Queue.Queue<Point>, ring: Ring, options: QueueOptions,
     left(victims)
   }
 
+  const offer = (point: Queued, bytes: number): void => {
+    account.recorded += point.weight
+    if (ring.bytes + bytes > capacityBytes) {
+      if (!dropOldest || bytes > capacityBytes) return account.drop("queue_bytes", point.weight)
+      evict(capacity, capacityBytes - bytes, "queue_bytes")
+    }
+    if (dropOldest && ring.length() >= capacity) evict(capacity - 1, capacityBytes, "queue_full")
+    ring.nextSize = bytes
+    if (!queue.unsafeOffer(point)) return account.drop("queue_full", point.weight)
+    tail++
+    if (ring.length() === triggerSize) onTrigger()
+  }
+
   return {
-    offer: (point, bytes) => {
-      account.recorded += point.weight
-      if (ring.bytes + bytes > capacityBytes) {
-        if (!dropOldest || bytes > capacityBytes) return account.drop("queue_bytes", point.weight)
-        evict(capacity, capacityBytes - bytes, "queue_bytes")
-      }
-      if (dropOldest && ring.length() >= capacity) evict(capacity - 1, capacityBytes, "queue_full")
-      ring.nextSize = bytes
-      if (!queue.unsafeOffer(point)) return account.drop("queue_full", point.weight)
-      tail++
-      if (ring.length() === triggerSize) onTrigger()
-    },
+    offer,
+    offerWindow: offer,
+    isCrowded: () => ring.length() > capacity / 2 || ring.bytes > capacityBytes / 2,
     head: () => head,
     tail: () => tail,
     take: (limit, now) => {

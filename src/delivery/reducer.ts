@@ -460,7 +460,8 @@ const drop = <I extends Item>(out: Out<I>, items: ReadonlyArray<I>, reason: Drop
   if (items.length > 0) out.push({ _tag: "Dropped", items, reason })
 }
 
-const isPoint = (item: Item): boolean => item._tag === "point"
+/** What waits in the queue: points, and windows that stay as they are. */
+const isPoint = (item: Item): boolean => item._tag === "point" || item.foreign === true
 
 const weigh = (items: ReadonlyArray<Item>): number => {
   let weight = 0

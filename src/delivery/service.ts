@@ -5,12 +5,13 @@
 import { Context, Effect, Layer } from "effect"
 import type { Ledger } from "../Ledger.js"
 import { Hub } from "../recording/hub.js"
+import type { Lane } from "../recording/lane.js"
 import type { MarkedBy } from "./state.js"
 
 /** A lane as the hub that it is attached to knows it. */
 export interface Attached {
   readonly name: string
-  readonly lane: { readonly closed: boolean }
+  readonly lane: Pick<Lane, "account" | "closed" | "queue">
   /** Done when what was buffered when it was called has been settled, or the lane has ended. Has no source read. */
   readonly flush: Effect.Effect<void>
   /** One synchronous read. */

@@ -8,6 +8,8 @@ import type { Encoded, SinkError } from "./sink.js"
 export interface Item {
   readonly _tag: string
   readonly weight: number
+  /** A window that is never merged back, as it was sealed in another process. */
+  readonly foreign?: boolean | undefined
 }
 
 /** All times are monotonic milliseconds. */

@@ -42,6 +42,11 @@ export class Catalog {
     return this.cellOf(instrument, identity.name, identity.tags)
   }
 
+  /** Whether the cell is that of one series, and not of all that found no room. */
+  holds(cell: Series.Cell): boolean {
+    return this.cells.get(cell.series.key) === cell
+  }
+
   /** The live cell in place of one that was forgotten. */
   revive(cell: Series.Cell): Series.Cell {
     const { series } = cell

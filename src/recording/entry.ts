@@ -4,7 +4,7 @@
  */
 import type { RefuseReason } from "../Ledger.js"
 import type { Instrument } from "./instrument.js"
-import type { FieldValue, Tag } from "./measurement.js"
+import type { FieldValue, Point, Tag } from "./measurement.js"
 import type { PointTarget, Target } from "./lane.js"
 import { bucketOf, type Cell, type CounterCell, type DistributionCell, type GaugeCell } from "./series.js"
 
@@ -273,6 +273,15 @@ export class PointEntry {
       const { lane, series } = this.targets[i]!
       if (typeof series === "string") lane.refuse(series, this.instrument.name)
       else lane.point(series, fieldNames, fieldValues, bytes, millis, nanos, times, keptAt)
+    }
+  }
+
+  /** As it is, with its own time. */
+  pass(point: Point, bytes: number): void {
+    if (this.epoch !== this.hub.root.epoch) this.resolve()
+    for (const { lane, series } of this.targets) {
+      if (typeof series === "string") lane.refuse(series, this.instrument.name)
+      else lane.foreignPoint(series, point, bytes)
     }
   }
 

@@ -7,7 +7,7 @@ import { Account } from "./account.js"
 import { type Identity, identify, type LaneConfig } from "./config.js"
 import type { Instrument } from "./instrument.js"
 import { Catalog, type Keeper } from "./catalog.js"
-import type { FieldValue, Measurement, Point, Tag } from "./measurement.js"
+import type { Count, Distribution, FieldValue, Gauge, Measurement, Point, Tag } from "./measurement.js"
 import { type Notice, Notices, short } from "./notices.js"
 import type { PointQueue } from "./queue.js"
 import * as Series from "./series.js"
@@ -17,6 +17,9 @@ const sweepLimit = 20_000
 
 /** Points keep few bytes beside their strings: the object, two arrays, the fields' boxes. */
 const pointOverhead = 160
+
+/** About what a histogram of a window takes. */
+const distributionBytes = 1024
 
 /** Where a name for points leads to in a lane, or why it leads nowhere. */
 export interface PointTarget {
@@ -165,6 +168,32 @@ export class Lane implements Target, Keeper {
     if (this.closed || cell.mode === "refusing") return this.direct(cell, value)
     cell.startMillis = this.config.now()
     this.point(cell.series, valueField, [value], 8, millis, nanos, times, keptAt)
+  }
+
+  /**
+   * Takes a window as another process sealed it, with its time; `false` where that cannot be: where windows are read or
+   * made points, and in an overflow series, in which those of several would have one time.
+   */
+  foreign(cell: Series.Cell, window: Count | Gauge | Distribution): boolean {
+    const { offerWindow } = this.queue
+    if (this.closed || offerWindow === undefined) return false
+    const live = cell.expired ? this.catalog.revive(cell) : cell
+    const { series } = live
+    if (live.mode !== "windowed" || !this.catalog.holds(live)) return false
+    // So that it is not forgotten.
+    live.startMillis = this.config.now()
+    const bytes = window._tag === "distribution" ? distributionBytes + 8 * (window.buckets?.length ?? 0) : 8
+    offerWindow({ ...window, series, foreign: true }, bytes + pointOverhead + 2 * series.key.length)
+    return true
+  }
+
+  /** As `point`, of a time that stays as it is, whatever else has it: so one that is given twice is written twice, alike. */
+  foreignPoint(series: Series.LaneSeries, point: Point, bytes: number): void {
+    const { fieldNames, fieldValues, millis, nanos, sampleRate, weight } = point
+    if (this.closed) this.refuse("closed", series.name)
+    else if (this.config.sampleRate < 1) {
+      this.point(series, fieldNames, fieldValues, bytes, millis, nanos, weight, sampleRate)
+    } else this.queue.offer({ ...point, series }, bytes + pointOverhead + 2 * series.key.length)
   }
 
   refuse(reason: RefuseReason, name: string): void {
@@ -360,8 +389,8 @@ export class Lane implements Target, Keeper {
 const valueField: ReadonlyArray<string> = ["value"]
 
 const windowOf = (measurement: Measurement): Series.SealedWindow | undefined =>
-  // Every window that a lane hands out was made by `Series.seal`, which keeps its cell in it.
-  measurement._tag === "point" ? undefined : (measurement as unknown as Series.SealedWindow)
+  // Every window that a lane hands out was made by `Series.seal`, which keeps its cell in it, or in another process.
+  measurement._tag === "point" || "foreign" in measurement ? undefined : (measurement as unknown as Series.SealedWindow)
 
 const settle = (measurement: Measurement): void => {
   const window = windowOf(measurement)

@@ -7,7 +7,7 @@ import type { RefuseReason } from "../Ledger.js"
 import { Histogram } from "./histogram.js"
 import { RecentHistogram } from "./recent.js"
 import type { Stamps } from "./stamps.js"
-import type { Kind, Series, Tag, ValueType } from "./measurement.js"
+import type { Count, Distribution, Gauge, Kind, Point, Series, Tag, ValueType } from "./measurement.js"
 
 export class LaneSeries implements Series {
   encoded: unknown = undefined
@@ -47,6 +47,8 @@ export interface Owner {
   readonly direct: (cell: Cell, value: number, times?: number) => void
   readonly directAt: (cell: Cell, value: number, elsewhere: Elsewhere) => void
   readonly refuse: (reason: RefuseReason, name: string) => void
+  readonly foreign: (cell: Cell, window: Count | Gauge | Distribution) => boolean
+  readonly foreignPoint: (series: LaneSeries, point: Point, bytes: number) => void
 }
 
 abstract class CellBase {

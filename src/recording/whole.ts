@@ -2,14 +2,16 @@
  * Recording what was gathered elsewhere: whole windows, and points with their own times. Counts, sums and histograms add up to
  * what one process would have gathered that had seen it all.
  *
+ * Windows can also be passed on as they are, where what gathers them is not to be this process.
+ *
  * Where a lane makes each recording a point, a window of a counter or gauge is one point, and a distribution's is one for each
  * bucket of its histogram.
  */
 import type { RefuseReason } from "../Ledger.js"
-import type { CounterEntry, DistributionEntry, GaugeEntry, PointEntry } from "./entry.js"
+import type { CounterEntry, DistributionEntry, Entry, GaugeEntry, PointEntry } from "./entry.js"
 import { type Histogram, representativeOf } from "./histogram.js"
 import type { Count, Distribution, Gauge, Point } from "./measurement.js"
-import { bucketOf, type Cell, type DistributionCell } from "./series.js"
+import { bucketOf, type Cell, type CounterCell, type DistributionCell, type GaugeCell } from "./series.js"
 
 const refuse = ({ lane, series }: Cell, reason: RefuseReason): void =>
   lane.refuse(lane.closed ? "closed" : reason, series.name)
@@ -30,8 +32,50 @@ const isRefused = (cell: Cell, value: number): boolean => {
   return reason !== undefined
 }
 
-export const addCount = (entry: CounterEntry, { millis, nanos, value, weight }: Count): void => {
-  for (const cell of entry.current()) {
+type CellOf<E extends Entry> = E extends CounterEntry
+  ? CounterCell
+  : E extends GaugeEntry
+    ? GaugeCell
+    : DistributionCell
+
+/**
+ * Hands the window on as it is, at its own time, to all lanes that write windows; the others' cells are for the caller, to
+ * merge it into. So one that is given twice is written twice, alike.
+ */
+export const pass = <E extends CounterEntry | GaugeEntry | DistributionEntry>(
+  entry: E,
+  window: Count | Gauge | Distribution
+): ReadonlyArray<CellOf<E>> => {
+  const left: Array<CellOf<E>> = []
+  // An entry's cells are of its kind.
+  for (const cell of entry.current() as ReadonlyArray<CellOf<E>>) {
+    if (window._tag === "distribution") {
+      if (!cell.lane.foreign(cell, withBoundaries(window, cell.series.boundaries))) left.push(cell)
+    } else if (!isRefused(cell, window.value) && !cell.lane.foreign(cell, window)) left.push(cell)
+  }
+  return left
+}
+
+const withBoundaries = (window: Distribution, boundaries: ReadonlyArray<number> | undefined): Distribution => {
+  if (boundaries === undefined) return window.buckets === undefined ? window : { ...window, buckets: undefined }
+  if (window.buckets !== undefined && isSame(boundaries, window.series.boundaries)) return window
+  return { ...window, buckets: bucketsOf(window.histogram, boundaries) }
+}
+
+const bucketsOf = (histogram: Histogram, boundaries: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const buckets = new Array<number>(boundaries.length + 1).fill(0)
+  eachBucket(histogram, (value, times) => {
+    buckets[bucketOf(boundaries, value)]! += times
+  })
+  return buckets
+}
+
+export const addCount = (
+  entry: CounterEntry,
+  { millis, nanos, value, weight }: Count,
+  cells: ReadonlyArray<CounterCell> = entry.current()
+): void => {
+  for (const cell of cells) {
     if (isRefused(cell, value)) continue
     const live = wake(cell)
     if (live.gathering) {
@@ -43,8 +87,12 @@ export const addCount = (entry: CounterEntry, { millis, nanos, value, weight }: 
 }
 
 /** The caller has seen that it is the latest. */
-export const setGauge = (entry: GaugeEntry, { millis, nanos, value, weight }: Gauge): void => {
-  for (const cell of entry.current()) {
+export const setGauge = (
+  entry: GaugeEntry,
+  { millis, nanos, value, weight }: Gauge,
+  cells: ReadonlyArray<GaugeCell> = entry.current()
+): void => {
+  for (const cell of cells) {
     if (cell.overflow) refuse(cell, "series_limit")
     else if (!isRefused(cell, value)) {
       const live = wake(cell)
@@ -60,9 +108,13 @@ export const setGauge = (entry: GaugeEntry, { millis, nanos, value, weight }: Ga
   }
 }
 
-export const mergeDistribution = (entry: DistributionEntry, window: Distribution): void => {
+export const mergeDistribution = (
+  entry: DistributionEntry,
+  window: Distribution,
+  cells: ReadonlyArray<DistributionCell> = entry.current()
+): void => {
   const { histogram, millis, nanos, weight } = window
-  for (const cell of entry.current()) {
+  for (const cell of cells) {
     const live = wake(cell)
     if (live.gathering) {
       live.histogram.merge(histogram)
@@ -112,9 +164,10 @@ const eachBucket = (
 export const recordAt = (
   entry: CounterEntry | GaugeEntry | DistributionEntry,
   value: number,
-  { millis, nanos, sampleRate, weight }: Pick<Point, "millis" | "nanos" | "sampleRate" | "weight">
+  { millis, nanos, sampleRate, weight }: Pick<Point, "millis" | "nanos" | "sampleRate" | "weight">,
+  cells: ReadonlyArray<Cell> = entry.current()
 ): void => {
-  for (const cell of entry.current()) {
+  for (const cell of cells) {
     if (isRefused(cell, value)) continue
     if (cell.kind === "gauge" && cell.overflow) {
       refuse(cell, "series_limit")
@@ -140,11 +193,23 @@ export const recordAt = (
   }
 }
 
+/** As `recordAt`; where recordings are points, at just this time. */
+export const passAt = (entry: CounterEntry | GaugeEntry | DistributionEntry, value: number, point: Point): void => {
+  const windowed: Array<Cell> = []
+  for (const cell of entry.current()) {
+    if (cell.mode !== "raw") windowed.push(cell)
+    else if (!isRefused(cell, value)) cell.lane.foreignPoint(cell.series, point, 8)
+  }
+  recordAt(entry, value, point, windowed)
+}
+
+const bytesOf = ({ fieldValues }: Point): number =>
+  fieldValues.reduce<number>((bytes, value) => bytes + (typeof value === "string" ? value.length * 2 + 24 : 16), 0)
+
 export const emitAt = (entry: PointEntry, point: Point): void => {
   const { fieldNames, fieldValues, millis, nanos, sampleRate, weight } = point
-  const bytes = fieldValues.reduce<number>(
-    (bytes, value) => bytes + (typeof value === "string" ? value.length * 2 + 24 : 16),
-    0
-  )
-  entry.emit(fieldNames, fieldValues, bytes, millis, nanos, weight, sampleRate)
+  entry.emit(fieldNames, fieldValues, bytesOf(point), millis, nanos, weight, sampleRate)
 }
+
+/** As `emitAt`, at just this time. */
+export const passPoint = (entry: PointEntry, point: Point): void => entry.pass(point, bytesOf(point))

@@ -27,11 +27,11 @@
 import { Context, Effect, Layer, Runtime, type Scope } from "effect"
 import * as Metrics from "../Metrics.js"
 import type { InvalidOption } from "../Sink.js"
-import type { Received } from "../transport/messages.js"
 import { topicOf as nativeTopic } from "../encoding/relayFrame.js"
 import { topicOf as zibratoTopic } from "../encoding/zibratoFrame.js"
 import { type Account, make as makeMerger, type Taken } from "./merge.js"
-import { checked, hostCheck, levelsCheck, wholeCheck } from "./options.js"
+import { checked, hostCheck, levelsCheck, wholeCheck, windowsCheck } from "./options.js"
+import { make as makeSettler } from "./settle.js"
 import { RelayError, type Subscriber, zeroMq, type ZeroMqMissing } from "./Transport.js"
 
 /**
@@ -57,6 +57,12 @@ export interface Options<E = never> {
   readonly highWaterMark?: number | undefined
   /** Longer messages are not taken. Default 16 MiB. */
   readonly maxMessageBytes?: number | undefined
+  /**
+   * `"merge"` gathers what comes into windows of the worker's own. `"keep"` has its sinks write each window as its publisher
+   * sealed it, and each point, at just that time: so what a transport delivers twice is written twice alike, and a backend that
+   * overwrites by timestamp has it once. Default `"merge"`.
+   */
+  readonly windows?: "merge" | "keep" | undefined
   /** Where messages come from, in place of ZeroMQ at `host` and `port`. Its scope ends after the last acknowledgement. */
   readonly transport?: Effect.Effect<Subscriber, E, Scope.Scope> | undefined
 }
@@ -74,6 +80,10 @@ const duplicates = Metrics.counter("effect_metrics.worker.duplicates", {
 const unreadable = Metrics.counter("effect_metrics.worker.unreadable", {
   description: "Messages that could not be read",
   tagKeys: ["reason"]
+})
+
+const releases = Metrics.counter("effect_metrics.worker.released", {
+  description: "Messages to be delivered again, as a sink has dropped what they carried"
 })
 
 /** What a running worker can be asked. */
@@ -110,19 +120,21 @@ const prepare = <E>(
       host = "127.0.0.1",
       levels,
       maxMessageBytes = 16 * 1024 * 1024,
-      port = 5551
+      port = 5551,
+      windows = "merge"
     } = options
     yield* checked(
       hostCheck(host),
       wholeCheck("port", port, 65_535),
       levelsCheck(levels),
       wholeCheck("highWaterMark", highWaterMark, 2 ** 30),
-      wholeCheck("maxMessageBytes", maxMessageBytes, 2 ** 30)
+      wholeCheck("maxMessageBytes", maxMessageBytes, 2 ** 30),
+      windowsCheck(windows)
     )
     const hub = yield* Metrics.required
     const subscriber = yield* options.transport ?? zeroMq({ highWaterMark, host, maxMessageBytes, port })
     const runtime = yield* Effect.runtime<never>()
-    const merger = makeMerger(hub, maxMessageBytes)
+    const merger = makeMerger(hub, maxMessageBytes, windows)
     const own = {
       native: yield* Metrics.bind(messages, { format: "native" }),
       zibrato: yield* Metrics.bind(messages, { format: "zibrato" }),
@@ -130,9 +142,11 @@ const prepare = <E>(
       duplicates: yield* Metrics.bind(duplicates),
       malformed: yield* Metrics.bind(unreadable, { reason: "malformed" }),
       version: yield* Metrics.bind(unreadable, { reason: "version" }),
-      too_large: yield* Metrics.bind(unreadable, { reason: "too_large" })
+      too_large: yield* Metrics.bind(unreadable, { reason: "too_large" }),
+      released: yield* Metrics.bind(releases)
     }
 
+    let released = 0
     const refusedOf = (): number => Object.values(merger.account().unreadable).reduce((sum, count) => sum + count, 0)
     const report = (taken: Taken): void => {
       switch (taken._tag) {
@@ -155,31 +169,38 @@ const prepare = <E>(
       }
     }
 
-    /** Messages to be acknowledged, in the order in which they came. */
-    let held: Array<Effect.Effect<void>> = []
-    const take = ({ acknowledge, frames, refuse }: Received): void => {
-      const taken = merger.take(frames)
-      report(taken)
-      if (taken._tag === "unreadable" && refuse !== undefined) Runtime.runFork(runtime)(refuse(taken.reason))
-      else if (acknowledge !== undefined) held.push(acknowledge)
-    }
-    // What was recorded before a flush began is settled when it ends: written, or dropped and counted.
-    const settle = Effect.suspend(() => {
-      const settled = held
-      held = []
-      return settled.length === 0
-        ? Effect.void
-        : Effect.forEach(hub.allAttached(), ({ flush }) => flush, { concurrency: "unbounded", discard: true }).pipe(
-            Effect.zipRight(Effect.forEach(settled, (acknowledge) => acknowledge, { concurrency: 64, discard: true })),
-            // They are delivered again if nobody acknowledges them.
-            Effect.onInterrupt(() => Effect.sync(() => void (held = [...settled, ...held])))
-          )
+    const { admit, end, isWaiting, settle, take } = makeSettler(hub, {
+      merge: ({ frames, refuse }) => {
+        const taken = merger.take(frames)
+        report(taken)
+        if (taken._tag !== "unreadable") return { id: taken.id }
+        if (refuse === undefined) return { id: undefined }
+        Runtime.runFork(runtime)(refuse(taken.reason))
+        return undefined
+      },
+      released: (id, reason) => {
+        if (id !== undefined) merger.forget(id)
+        own.released.increment()
+        released++
+        return Number.isInteger(Math.log2(released))
+          ? Effect.logWarning(
+              `worker: messages to be delivered again so far: ${released}, as a sink has dropped what they carried (${reason})`
+            )
+          : Effect.void
+      }
     })
 
     const work = Effect.gen(function* () {
       // The last of it: what was received when the worker ended.
-      yield* Effect.addFinalizer(() => Effect.timeoutOption(Effect.interruptible(settle), "5 seconds"))
-      yield* Effect.forkScoped(Effect.forever(Effect.delay(settle, settleEvery)))
+      yield* Effect.addFinalizer(() =>
+        Effect.zipRight(end, Effect.timeoutOption(Effect.interruptible(settle), "5 seconds"))
+      )
+      yield* Effect.sleep(settleEvery).pipe(
+        Effect.zipRight(settle),
+        Effect.zipRight(Effect.repeat(Effect.zipRight(admit, settle), { while: () => isWaiting() })),
+        Effect.forever,
+        Effect.forkScoped
+      )
       return yield* subscriber
         .subscribe(topicsOf(levels), take)
         .pipe(Effect.mapError(({ reason }) => new RelayError({ reason })))

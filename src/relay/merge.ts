@@ -7,7 +7,7 @@ import { decode as decodeFrame, type Frame } from "../encoding/zibratoFrame.js"
 import type { CounterEntry, DistributionEntry, Entry, GaugeEntry, Owner, PointEntry } from "../recording/entry.js"
 import { make as makeEntry } from "../recording/entry.js"
 import { make as makeInstrument } from "../recording/instrument.js"
-import type { Measurement, Point, Series } from "../recording/measurement.js"
+import type { Count, Distribution, Gauge, Measurement, Point, Series } from "../recording/measurement.js"
 import * as Tags from "../recording/tags.js"
 import * as Whole from "../recording/whole.js"
 
@@ -34,12 +34,20 @@ export interface Account {
 }
 
 export type Taken =
-  | { readonly _tag: "recorded"; readonly format: "native" | "zibrato"; readonly measurements: number }
-  | { readonly _tag: "duplicate" }
+  | {
+      readonly _tag: "recorded"
+      /** By which it is known if it comes again; Zibrato's have none. */
+      readonly id?: string
+      readonly format: "native" | "zibrato"
+      readonly measurements: number
+    }
+  | { readonly _tag: "duplicate"; readonly id: string }
   | { readonly _tag: "unreadable"; readonly refusal: Refusal; readonly reason: string }
 
 export interface Merger {
   readonly take: (frames: ReadonlyArray<Uint8Array>) => Taken
+  /** The message will be delivered again, and is to be recorded then. */
+  readonly forget: (id: string) => void
   readonly account: () => Account
 }
 
@@ -58,7 +66,10 @@ const maxRemembered = 10_000
 /** How the recordings of a series become measurements here: gathered into windows, or each by itself. */
 type Form = "windowed" | "raw"
 
-export const make = (hub: Owner, maxMessageBytes: number): Merger => {
+/** Whether windows are merged into those of the worker, or written as they are. */
+export type Windows = "merge" | "keep"
+
+export const make = (hub: Owner, maxMessageBytes: number, windows: Windows): Merger => {
   const known = new Map<string, Known>()
   const seen = new Set<string>()
   let kept = 0
@@ -100,26 +111,43 @@ export const make = (hub: Owner, maxMessageBytes: number): Merger => {
     // The factory of entries makes the class that belongs to the kind, and the reader has seen that kind and value fit.
     switch (measurement._tag) {
       case "count":
-        Whole.addCount(entry as CounterEntry, measurement)
+        Whole.addCount(entry as CounterEntry, measurement, cellsFor(entry as CounterEntry, measurement))
         break
-      case "gauge":
+      case "gauge": {
+        const cells = cellsFor(entry as GaugeEntry, measurement)
+        if (windows === "keep" && cells.length === 0) break
         if (isOlder(measurement, found)) {
           account.stale++
           return
         }
         found.millis = measurement.millis
         found.nanos = measurement.nanos
-        Whole.setGauge(entry as GaugeEntry, measurement)
+        Whole.setGauge(entry as GaugeEntry, measurement, cells)
         break
+      }
       case "distribution":
-        Whole.mergeDistribution(entry as DistributionEntry, measurement)
+        Whole.mergeDistribution(
+          entry as DistributionEntry,
+          measurement,
+          cellsFor(entry as DistributionEntry, measurement)
+        )
         break
       case "point":
-        if (series.kind === "point") Whole.emitAt(entry as PointEntry, measurement)
-        else recordSingle(entry as CounterEntry | GaugeEntry | DistributionEntry, measurement)
+        if (series.kind !== "point") {
+          recordSingle(entry as CounterEntry | GaugeEntry | DistributionEntry, measurement, windows)
+        } else if (windows === "keep") Whole.passPoint(entry as PointEntry, measurement)
+        else Whole.emitAt(entry as PointEntry, measurement)
     }
     account.measurements++
   }
+
+  /** Where the window is to be merged. */
+  const cellsFor = <E extends CounterEntry | GaugeEntry | DistributionEntry>(
+    entry: E,
+    window: Count | Gauge | Distribution
+  ): ReturnType<typeof Whole.pass<E>> =>
+    // An entry's cells are of its kind.
+    windows === "keep" ? Whole.pass(entry, window) : (entry.current() as ReturnType<typeof Whole.pass<E>>)
 
   const remember = (id: string): boolean => {
     if (seen.has(id)) return false
@@ -136,13 +164,14 @@ export const make = (hub: Owner, maxMessageBytes: number): Merger => {
   const takeNative = (bytes: Uint8Array): Taken => {
     const body = decodeBody(bytes, maxMessageBytes)
     if ("unreadable" in body) return refuse(body.unreadable, body.reason)
-    if (!remember(`${body.publisher}\0${body.batch}`)) {
+    const id = `${body.publisher}\0${body.batch}`
+    if (!remember(id)) {
       account.duplicates++
-      return { _tag: "duplicate" }
+      return { _tag: "duplicate", id }
     }
     for (const measurement of body.measurements) record(measurement)
     ofPoints.clear()
-    return { _tag: "recorded", format: "native", measurements: body.measurements.length }
+    return { _tag: "recorded", id, format: "native", measurements: body.measurements.length }
   }
 
   const takeFrame = (bytes: Uint8Array): Taken => {
@@ -153,7 +182,7 @@ export const make = (hub: Owner, maxMessageBytes: number): Merger => {
     }
     const point = pointOf(frame)
     const { entry } = knownOf(point.series, frame.type === "Gauge" ? "raw" : "windowed")
-    recordSingle(entry as CounterEntry | GaugeEntry | DistributionEntry, point)
+    recordSingle(entry as CounterEntry | GaugeEntry | DistributionEntry, point, "merge")
     account.measurements++
     return { _tag: "recorded", format: "zibrato", measurements: 1 }
   }
@@ -164,6 +193,7 @@ export const make = (hub: Owner, maxMessageBytes: number): Merger => {
       if (frames.length === 2) return takeNative(frames[1]!)
       return frames.length === 1 ? takeFrame(frames[0]!) : refuse("malformed", "it has neither one frame nor two")
     },
+    forget: (id) => void seen.delete(id),
     account: () => ({ ...account, unreadable: { ...unreadable } })
   }
 }
@@ -185,9 +215,9 @@ const instrumentOf = (series: Series, form: Form): ReturnType<typeof makeInstrum
 const isOlder = ({ millis, nanos }: Measurement, known: Known): boolean =>
   millis < known.millis || (millis === known.millis && nanos < known.nanos)
 
-const recordSingle = (entry: CounterEntry | GaugeEntry | DistributionEntry, point: Point): void => {
+const recordSingle = (entry: CounterEntry | GaugeEntry | DistributionEntry, point: Point, windows: Windows): void => {
   const [value] = point.fieldValues
-  if (typeof value === "number") Whole.recordAt(entry, value, point)
+  if (typeof value === "number") (windows === "keep" ? Whole.passAt : Whole.recordAt)(entry, value, point)
 }
 
 const kinds = { Counter: "counter", Gauge: "gauge", Timer: "timer" } as const

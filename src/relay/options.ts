@@ -36,6 +36,13 @@ export const levelsCheck = (levels: unknown): Check => [
   "a list of at least one level, without | and NUL"
 ]
 
+export const windowsCheck = (windows: unknown): Check => [
+  "windows",
+  windows,
+  windows === "merge" || windows === "keep",
+  '"merge" or "keep"'
+]
+
 export const checked = (...checks: ReadonlyArray<Check>): Effect.Effect<void, InvalidOption> => {
   const bad = checks.find(([, , isGood]) => !isGood)
   return bad === undefined

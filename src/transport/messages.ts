@@ -42,6 +42,11 @@ export interface Received {
    * ever delivered again.
    */
   readonly acknowledge: Effect.Effect<void> | undefined
+  /**
+   * Says that what it carried did not get where it belongs, and why, so that it is delivered again, after a while. Default:
+   * nothing is said, and it is delivered again when its transport thinks that it has waited long enough.
+   */
+  readonly release?: ((reason: string) => Effect.Effect<void>) | undefined
   /** Says that nobody here can read it, and why. Default: what cannot be read is acknowledged like the rest. */
   readonly refuse?: ((reason: string) => Effect.Effect<void>) | undefined
 }

@@ -21,6 +21,7 @@ export interface ConsumerSettings extends StreamSettings {
 }
 
 const pauseMillis = 1000
+const longestPauseMillis = 300_000
 const answerMillis = 5000
 /** How often an acknowledgement is tried; after that the message is delivered again. */
 const ackTries = 6
@@ -90,6 +91,12 @@ export const subscriber = (
       }
     }
 
+    /** Longer each time, so that a backend which takes nothing for a while is no reason for dead letters. */
+    const release = (message: Message): void => {
+      held.delete(message)
+      message.nak(Math.min(pauseMillis * 2 ** (message.info.deliveryCount - 1), longestPauseMillis))
+    }
+
     const refuse = async (message: Message, why: string): Promise<void> => {
       if (message.info.deliveryCount >= settings.maxDeliver) return bury(message, why)
       held.delete(message)
@@ -155,6 +162,7 @@ export const subscriber = (
             receive({
               frames: [new Uint8Array(), message.data],
               acknowledge: Effect.promise(() => acknowledge(message)),
+              release: () => Effect.sync(() => release(message)),
               refuse: (why) => Effect.promise(() => refuse(message, why))
             })
           }
