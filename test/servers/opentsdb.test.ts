@@ -4,13 +4,14 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Layer, Ref, Schedule } from "effect"
+import { Effect, Layer } from "effect"
 import * as Ledger from "../../src/Ledger.js"
 import * as Measurement from "../../src/Measurement.js"
 import * as Metrics from "../../src/Metrics.js"
 import * as OpenTsdb from "../../src/sinks/OpenTsdb.js"
 import type { Server } from "./harness.js"
 import { freePort, noVictoriaMetrics, samples, victoriaMetrics } from "./harness.js"
+import { counterOf, outliving, stoppedMeanwhile, sumOf, until } from "./victoria.js"
 
 const title = `VictoriaMetrics as OpenTSDB${noVictoriaMetrics === false ? "" : ` (${noVictoriaMetrics})`}`
 
@@ -53,20 +54,14 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
       return ledger
     })
 
-  const counterOf = (name: string, type: string) =>
-    Effect.map(
-      Effect.promise(async () => (await fetch(`${server.url}/metrics`)).text()),
-      (text) => Number(new RegExp(`^${name}\\{type="${type}"\\} (\\d+)`, "m").exec(text)?.[1] ?? NaN)
-    )
-
   const read = (start: string) => Effect.promise(() => samples(server, start))
 
   for (const [wire, { layer, type }] of Object.entries(wires)) {
     it.live(`takes every kind of measurement as ${wire}`, () =>
       Effect.gen(function* () {
         const start = `every.${wire}.`
-        const bad = yield* counterOf("vm_rows_invalid_total", type)
-        const inserted = yield* counterOf("vm_rows_inserted_total", type)
+        const bad = yield* counterOf(server, "vm_rows_invalid_total", type)
+        const inserted = yield* counterOf(server, "vm_rows_inserted_total", type)
         const program = Effect.gen(function* () {
           yield* Metrics.incrementBy(Metrics.counter(`${start}c`), 3)
           yield* Metrics.set(Metrics.gauge(`${start}g`, { valueType: "int" }), -4)
@@ -79,7 +74,7 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
         })
         const ledger = yield* run(program, layer())
         assert.deepStrictEqual([ledger.delivered, ledger.dropped], [4, {}])
-        yield* until(counterOf("vm_rows_inserted_total", type), (now) => now >= inserted + 17)
+        yield* until(counterOf(server, "vm_rows_inserted_total", type), (now) => now >= inserted + 17)
         const stored = yield* read(start.replaceAll(".", "\\\\."))
         const values = Object.fromEntries(
           stored.map(({ metric, values }) => [metric["__name__"]!.slice(start.length), values[0]])
@@ -88,15 +83,15 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
         assert.deepInclude(values, { "d.count": 1, "d.sum": 2, "d.le_1": 0, "d.le_5": 1, "d.le_inf": 1, "d.p99": 2 })
         const labels = stored.find(({ metric }) => metric["__name__"] === `${start}p`)!.metric
         assert.deepInclude(labels, { host: "h", a: "b/c" })
-        assert.strictEqual(yield* counterOf("vm_rows_invalid_total", type), bad)
+        assert.strictEqual(yield* counterOf(server, "vm_rows_invalid_total", type), bad)
       })
     )
 
     it.live(`stores twenty thousand points once each, and finds none of the ${wire} bad`, () =>
       Effect.gen(function* () {
         const name = `many${wire}`
-        const bad = yield* counterOf("vm_rows_invalid_total", type)
-        const before = yield* counterOf("vm_rows_inserted_total", type)
+        const bad = yield* counterOf(server, "vm_rows_invalid_total", type)
+        const before = yield* counterOf(server, "vm_rows_inserted_total", type)
         const first = Math.floor(Date.now() / 1000) * 1000 - 1_000_000
         const program = Effect.forEach(
           Array.from({ length: 20_000 }),
@@ -108,9 +103,12 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
         )
         const ledger = yield* run(program, layer())
         assert.deepStrictEqual([ledger.delivered, ledger.dropped], [20_000, {}])
-        const inserted = yield* until(counterOf("vm_rows_inserted_total", type), (now) => now >= before + 20_000)
+        const inserted = yield* until(
+          counterOf(server, "vm_rows_inserted_total", type),
+          (now) => now >= before + 20_000
+        )
         assert.strictEqual(inserted, before + 20_000)
-        assert.strictEqual(yield* counterOf("vm_rows_invalid_total", type), bad)
+        assert.strictEqual(yield* counterOf(server, "vm_rows_invalid_total", type), bad)
         const stored = yield* read(name)
         const values = stored.flatMap(({ values }) => values)
         assert.deepStrictEqual([values.length, new Set(values).size], [20_000, 20_000])
@@ -119,38 +117,12 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
 
     it.live(`stopped and continued while ${wire} are written: the sum is right`, () =>
       Effect.gen(function* () {
-        const count = yield* Ref.make(0)
-        const total = Metrics.counter(`survivor${wire}`)
-        const program = Effect.gen(function* () {
-          const one = Effect.zipRight(
-            Ref.update(count, (n) => n + 1),
-            Metrics.increment(total)
-          )
-          const loading = yield* Effect.fork(Effect.repeat(one, Schedule.spaced("5 millis")))
-          yield* Effect.sleep("300 millis")
-          server.signal("SIGSTOP")
-          yield* Effect.sleep("1 second")
-          server.signal("SIGCONT")
-          yield* Effect.sleep("300 millis")
-          yield* loading.interruptAsFork(loading.id())
-          yield* loading.await
-        })
-        const inserted = yield* counterOf("vm_rows_inserted_total", type)
-        const ledger = yield* run(
-          program,
-          layer({ schedule: Schedule.fixed("50 millis"), requestTimeout: "200 millis", shutdownTimeout: "20 seconds" })
-        )
-        const recorded = yield* Ref.get(count)
-        assert.deepStrictEqual([ledger.delivered, ledger.dropped], [recorded, {}])
-        // VictoriaMetrics keeps both of two equal samples, and shows one where told to deduplicate.
-        const sum = Effect.map(read(`survivor${wire}`), (stored) => {
-          const byTime = new Map(
-            stored.flatMap(({ timestamps, values }) => timestamps.map((at, i) => [at, values[i]!]))
-          )
-          return [...byTime.values()].reduce((sum, value) => sum + value, 0)
-        })
-        yield* until(counterOf("vm_rows_inserted_total", type), (now) => now >= inserted + ledger.sent.writes)
-        assert.strictEqual(yield* sum, recorded)
+        const { program, recorded } = yield* stoppedMeanwhile(server, `survivor${wire}`)
+        const inserted = yield* counterOf(server, "vm_rows_inserted_total", type)
+        const ledger = yield* run(program, layer(outliving))
+        assert.deepStrictEqual([ledger.delivered, ledger.dropped], [yield* recorded, {}])
+        yield* until(counterOf(server, "vm_rows_inserted_total", type), (now) => now >= inserted + ledger.sent.writes)
+        assert.strictEqual(yield* sumOf(server, `survivor${wire}`), ledger.recorded)
       })
     )
   }
@@ -178,9 +150,3 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
 })
 
 type MetricsLayer = Layer.Layer<Metrics.Metrics, unknown>
-
-/** Its counters lag behind. */
-const until = <A>(effect: Effect.Effect<A>, isThere: (value: A) => boolean): Effect.Effect<A> =>
-  Effect.flatMap(effect, (value) =>
-    isThere(value) ? Effect.succeed(value) : Effect.delay(until(effect, isThere), "20 millis")
-  )

@@ -4,7 +4,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Redacted, Ref, Schedule } from "effect"
+import { Effect, Redacted, Ref } from "effect"
 import * as Ledger from "../../src/Ledger.js"
 import * as Measurement from "../../src/Measurement.js"
 import * as Metrics from "../../src/Metrics.js"
@@ -12,6 +12,7 @@ import * as InfluxDb from "../../src/sinks/InfluxDb.js"
 import { layerOf } from "../sinks/influxdb/harness.js"
 import type { Server } from "./harness.js"
 import { noVictoriaMetrics, samples, victoriaMetrics } from "./harness.js"
+import { counterOf, outliving, stoppedMeanwhile, sumOf, until } from "./victoria.js"
 
 const run = (server: Server, program: Effect.Effect<unknown>, options: Partial<InfluxDb.Options> = {}) =>
   Effect.gen(function* () {
@@ -34,18 +35,6 @@ const read = (server: Server, start: string) =>
         name: name!.slice(start.length),
         labels
       }))
-  )
-
-const countersOf = (server: Server, name: string) =>
-  Effect.map(
-    Effect.promise(async () => (await fetch(`${server.url}/metrics`)).text()),
-    (text) => Number(new RegExp(`^${name}\\{type="influx"\\} (\\d+)`, "m").exec(text)?.[1] ?? NaN)
-  )
-
-/** Its counters lag behind. */
-const until = <A>(effect: Effect.Effect<A>, isThere: (value: A) => boolean): Effect.Effect<A> =>
-  Effect.flatMap(effect, (value) =>
-    isThere(value) ? Effect.succeed(value) : Effect.delay(until(effect, isThere), "20 millis")
   )
 
 const title = `VictoriaMetrics${noVictoriaMetrics === false ? "" : ` (${noVictoriaMetrics})`}`
@@ -87,8 +76,8 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
 
   it.live("stores twenty thousand points once each, and finds no bad line among them", () =>
     Effect.gen(function* () {
-      const bad = yield* countersOf(server, "vm_rows_invalid_total")
-      const before = yield* countersOf(server, "vm_rows_inserted_total")
+      const bad = yield* counterOf(server, "vm_rows_invalid_total", "influx")
+      const before = yield* counterOf(server, "vm_rows_inserted_total", "influx")
       const program = Effect.forEach(
         Array.from({ length: 20_000 }),
         (_, i) => Metrics.emit("many", { i: Measurement.int(i) }, { tags: { n: String(i % 100) } }),
@@ -96,9 +85,12 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
       )
       const ledger = yield* run(server, program, { concurrency: 3, precision: "ms" })
       assert.strictEqual(ledger.delivered, 20_000)
-      const inserted = yield* until(countersOf(server, "vm_rows_inserted_total"), (now) => now >= before + 20_000)
+      const inserted = yield* until(
+        counterOf(server, "vm_rows_inserted_total", "influx"),
+        (now) => now >= before + 20_000
+      )
       assert.strictEqual(inserted, before + 20_000)
-      assert.strictEqual(yield* countersOf(server, "vm_rows_invalid_total"), bad)
+      assert.strictEqual(yield* counterOf(server, "vm_rows_invalid_total", "influx"), bad)
       const stored = yield* read(server, "many")
       assert.strictEqual(
         stored.reduce((sum, { values }) => sum + values.length, 0),
@@ -110,36 +102,10 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
 
   it.live("stopped and continued while it is written to: the sum is right", () =>
     Effect.gen(function* () {
-      const count = yield* Ref.make(0)
-      const total = Metrics.counter("survivor")
-      const program = Effect.gen(function* () {
-        const one = Effect.zipRight(
-          Ref.update(count, (n) => n + 1),
-          Metrics.increment(total)
-        )
-        const loading = yield* Effect.fork(Effect.repeat(one, Schedule.spaced("5 millis")))
-        yield* Effect.sleep("300 millis")
-        server.signal("SIGSTOP")
-        yield* Effect.sleep("1 second")
-        server.signal("SIGCONT")
-        yield* Effect.sleep("300 millis")
-        yield* loading.interruptAsFork(loading.id())
-        yield* loading.await
-      })
-      const ledger = yield* run(server, program, {
-        schedule: Schedule.fixed("50 millis"),
-        requestTimeout: "200 millis",
-        shutdownTimeout: "20 seconds"
-      })
-      const recorded = yield* Ref.get(count)
-      assert.deepStrictEqual([ledger.delivered, ledger.dropped], [recorded, {}])
-      // VictoriaMetrics keeps both of two equal samples, and shows one where told to deduplicate.
-      const stored = yield* read(server, "survivor")
-      const byTime = new Map(stored.flatMap(({ timestamps, values }) => timestamps.map((at, i) => [at, values[i]!])))
-      assert.strictEqual(
-        [...byTime.values()].reduce((sum, value) => sum + value, 0),
-        recorded
-      )
+      const { program, recorded } = yield* stoppedMeanwhile(server, "survivor")
+      const ledger = yield* run(server, program, outliving)
+      assert.deepStrictEqual([ledger.delivered, ledger.dropped], [yield* recorded, {}])
+      assert.strictEqual(yield* sumOf(server, "survivor"), ledger.recorded)
     })
   )
 })
