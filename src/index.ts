@@ -20,6 +20,13 @@ export * as Broker from "./relay/Broker.js"
 export * as Console from "./sinks/Console.js"
 
 /**
+ * A sink for people: a page in the browser that shows what is recorded, live.
+ *
+ * @since 0.1.0
+ */
+export * as Dashboard from "./web/Dashboard.js"
+
+/**
  * A source: what is recorded with Effect's own `Metric`.
  *
  * @since 0.1.0

@@ -1,0 +1,71 @@
+/**
+ * What an app recorded as the page lists it: a counter and a gauge as they are, a timer or distribution as its count and what
+ * its last values say.
+ */
+import type { Tag } from "../../recording/measurement.js"
+import type { Total } from "../../Sink.js"
+import type { SeriesKind, SeriesOverall } from "../model.js"
+
+/** How many of the last values of a distribution its mean, percentiles and maximum are taken of. */
+export const samples = 256
+
+/** By nearest rank: a value that was recorded. NaN of none. */
+export const percentile = (sorted: Float64Array, part: number): number =>
+  sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? NaN
+
+/** Of values in any order. */
+export const readingsOf = (values: ReadonlyArray<number>): ReadonlyArray<readonly [name: string, value: number]> => {
+  const sorted = Float64Array.from(values).sort()
+  let sum = 0
+  for (const value of sorted) sum += value
+  return [
+    ["mean", sum / sorted.length],
+    ["median", percentile(sorted, 0.5)],
+    ["p95", percentile(sorted, 0.95)],
+    ["p99", percentile(sorted, 0.99)],
+    ["max", percentile(sorted, 1)]
+  ]
+}
+
+const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" }
+
+const escape = (value: string): string => value.replace(/[\\"\n]/g, (char) => escapes[char] ?? char)
+
+/** Name and tags in one, as the text in a pipe has them. */
+export const keyOf = (name: string, tags: ReadonlyArray<Tag>): string =>
+  tags.length === 0 ? name : `${name}{${tags.map(([key, value]) => `${key}="${escape(value)}"`).join(",")}}`
+
+const row = (total: Total, suffix: string, kind: SeriesKind, value: number): SeriesOverall => {
+  const { description, tags, unit } = total.series
+  const name = suffix === "" ? total.series.name : `${total.series.name}.${suffix}`
+  return {
+    key: keyOf(name, tags),
+    name,
+    tags,
+    kind,
+    // How often is no measure of what.
+    unit: suffix === "count" ? undefined : total.series.kind === "timer" ? (unit ?? "s") : unit,
+    description,
+    value,
+    sum: value,
+    min: value,
+    max: value,
+    count: 1
+  }
+}
+
+export const rowsOf = (total: Total): ReadonlyArray<SeriesOverall> => {
+  switch (total._tag) {
+    case "count":
+      return [row(total, "", "counter", total.value)]
+    case "gauge":
+      return [row(total, "", "gauge", total.value)]
+    case "distribution":
+      return [
+        row(total, "count", "counter", total.histogram.count),
+        ...(total.recent.length === 0 ? [] : readingsOf(total.recent)).map(([name, value]) =>
+          row(total, name, "reading", value)
+        )
+      ]
+  }
+}

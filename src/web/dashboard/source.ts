@@ -1,0 +1,53 @@
+/** One app as the web service shows it. */
+import { Clock, Effect, Option } from "effect"
+import { encode } from "../../encoding/prometheusText.js"
+import type { Point } from "../../recording/measurement.js"
+import type { Totals } from "../../Sink.js"
+import * as Json from "../json.js"
+import type { PointShown, SeriesOverall, Source } from "../model.js"
+import { exposedOf } from "./exposed.js"
+import { rowsOf } from "./rows.js"
+
+export interface App {
+  readonly title: string
+  /** Of the process. */
+  readonly id: string
+}
+
+const pointOf = ({ fieldNames, fieldValues, millis, series }: Point): PointShown => ({
+  name: series.name,
+  tags: series.tags,
+  fields: fieldNames.map((name, index) => [name, fieldValues[index] ?? ""]),
+  millis
+})
+
+export const make = (totals: Totals, app: App): Source => {
+  const rows = (): ReadonlyArray<SeriesOverall> => Array.from(totals.series(), rowsOf).flat()
+  const asOfNow = <A>(read: (millis: number) => A): Effect.Effect<A> =>
+    Effect.zipRight(totals.refresh, Effect.map(Clock.currentTimeMillis, read))
+  return {
+    snapshot: asOfNow((millis) => {
+      const series = rows()
+      const process = { id: app.id, state: "live", reason: null, series: series.length } as const
+      const points = totals.points().map(pointOf)
+      return { source: "app", title: app.title, millis, processes: [process], series, points }
+    }),
+    series: (key) =>
+      asOfNow((millis) => {
+        const found = rows().find((one) => one.key === key)
+        return found === undefined
+          ? Option.none()
+          : Option.some({ millis, key, processes: [{ id: app.id, value: found.value }] })
+      }),
+    stats: asOfNow((millis) =>
+      Json.stats(
+        rows().map(({ key, value }) => [key, Json.pythonNumber(value, Number.isInteger(value))]),
+        millis
+      )
+    ),
+    metrics: asOfNow(() => {
+      const { text } = encode(Array.from(totals.series(), exposedOf), { escaping: "underscores", conflicts: "rename" })
+      return text
+    })
+  }
+}
