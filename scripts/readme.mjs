@@ -1,7 +1,8 @@
 /**
- * Puts the examples into README.md and the pages of docs/: behind each line `<!-- example: path -->` the file's text as a code
- * block. With `--check` it changes nothing and fails where a page and a file differ, so that what is shown is what is
- * type-checked and run.
+ * Puts into README.md and the pages of docs/ what is kept elsewhere: behind each line `<!-- example: path -->` that file's text
+ * as a code block, and behind each `<!-- figure: row / subject / key -->` a number of bench/results.json (`median`, `ratio`, or a
+ * further column). With `--check` it changes nothing and fails where a page differs, so that what is shown is what is type-checked
+ * and run, and what is quoted is what was measured.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -16,16 +17,38 @@ const pages = [
     .map((name) => join("docs", name))
 ]
 
+const { rows } = JSON.parse(readFileSync(join(root, "bench/results.json"), "utf8"))
+
+/** Two digits are what a measurement is good for; bytes and counts are whole. */
+const spell = (value, key) => {
+  if (key !== "median" && key !== "ratio") return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, " ")
+  const rounded = Number(value.toPrecision(2))
+  return rounded < 10 ? rounded.toFixed(value < 1 ? 2 : 1) : String(rounded).replace(/\B(?=(\d{3})+$)/g, " ")
+}
+
+const figure = (page, row, subject, key) => {
+  const result = rows.find(({ name }) => name === row)?.results.find(({ name }) => name === subject)
+  const value = result?.[key] ?? result?.more?.[key]
+  if (typeof value !== "number")
+    throw new Error(`${page}: no figure ${row} / ${subject} / ${key} in bench/results.json`)
+  return spell(value, key)
+}
+
 for (const page of pages) {
   const path = join(root, page)
   const before = readFileSync(path, "utf8")
-  const after = before.replace(
-    /(<!-- example: (\S+) -->\n)(\n```ts\n[\s\S]*?\n```\n)?/g,
-    (_, marker, file) => `${marker}\n\`\`\`ts\n${readFileSync(join(root, file), "utf8").trim()}\n\`\`\`\n`
-  )
+  const after = before
+    .replace(
+      /(<!-- example: (\S+) -->\n)(\n```ts\n[\s\S]*?\n```\n)?/g,
+      (_, marker, file) => `${marker}\n\`\`\`ts\n${readFileSync(join(root, file), "utf8").trim()}\n\`\`\`\n`
+    )
+    .replace(
+      /(<!-- figure: (.+?) \/ (.+?) \/ (.+?) -->)[\d.]+(?: \d{3})*/g,
+      (_, marker, row, subject, key) => `${marker}${figure(page, row, subject, key)}`
+    )
   if (!process.argv.includes("--check")) writeFileSync(path, after)
   else if (before !== after) {
-    console.error(`${page} does not show its examples as they are: run node scripts/readme.mjs`)
+    console.error(`${page} does not show its examples or figures as they are: run node scripts/readme.mjs`)
     process.exitCode = 1
   }
 }

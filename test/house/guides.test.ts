@@ -1,0 +1,178 @@
+import { Duration, Effect, ScheduleDecision, ScheduleIntervals } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+import { assert, describe, it, vi } from "vitest"
+import { resolve, type SinkDefaults } from "../../src/delivery/resolve.js"
+import * as Console from "../../src/sinks/Console.js"
+import * as Graphite from "../../src/sinks/Graphite.js"
+import * as InfluxDb from "../../src/sinks/InfluxDb.js"
+import * as Librato from "../../src/sinks/Librato.js"
+import * as Nats from "../../src/sinks/Nats.js"
+import * as OpenTsdb from "../../src/sinks/OpenTsdb.js"
+import * as StatsD from "../../src/sinks/StatsD.js"
+import * as ZeroMq from "../../src/sinks/ZeroMq.js"
+
+const { defined } = vi.hoisted(() => ({ defined: { last: undefined } }))
+
+// Sinks hand their definition to one of these; a layer is not what is wanted here.
+vi.mock(import("../../src/Sink.js"), async (original) => {
+  const sink = await original()
+  const keep = <A>(definition: A): never => {
+    defined.last = definition
+    return {} as never // Nobody builds it.
+  }
+  return { ...sink, layerWith: keep, layerPartitioned: keep, layerEffect: keep }
+})
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const read = (path: string) => readFileSync(`${root}/${path}`, "utf8")
+
+/** The cells of the table below a line of a page, without its head. */
+const table = (page: string, above: RegExp): ReadonlyArray<ReadonlyArray<string>> => {
+  const found = above.exec(page)
+  assert.isNotNull(found, `${above}`)
+  const rows = /(?:^\|.*\|\n)+/m.exec(page.slice(found.index + found[0].length))?.[0] ?? ""
+  return rows
+    .trim()
+    .split("\n")
+    .slice(2)
+    .map((row) =>
+      row
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim())
+    )
+}
+
+const names = (cell: string): ReadonlyArray<string> => Array.from(cell.matchAll(/`(\w+)`/g), (match) => match[1]!)
+
+const members = (path: string, name: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const source = ts.createSourceFile(path, read(path), ts.ScriptTarget.ES2022, true)
+  ts.forEachChild(source, (node) => {
+    if (ts.isInterfaceDeclaration(node) && node.name.text === name) {
+      for (const member of node.members) if (member.name !== undefined) found.push(member.name.getText())
+    }
+    if (ts.isTypeAliasDeclaration(node) && node.name.text === name && ts.isUnionTypeNode(node.type)) {
+      for (const type of node.type.types) found.push(type.getText().slice(1, -1))
+    }
+  })
+  return found
+}
+
+const number = (text: string): number => Number(text.replaceAll(" ", ""))
+
+/** What a cell of the table says, in the terms of the resolved options. */
+const millis = (text: string): number => Duration.toMillis(Duration.decode(text as Duration.DurationInput))
+
+describe("the guide to sinks", () => {
+  const page = read("docs/choosing-a-sink.md")
+  const options = table(page, /^## What every sink can be told$/m)
+  const defaultOf = (option: string): string => {
+    const cell = options.find(([name = ""]) => names(name).includes(option))?.[1] ?? ""
+    return /^`(.*)`$/.exec(cell)?.[1] ?? cell
+  }
+
+  it("has every option of delivery, in their order", () => {
+    assert.deepStrictEqual(
+      options.flatMap(([name = ""]) => names(name)),
+      members("src/delivery/options.ts", "DeliveryOptions")
+    )
+  })
+
+  it("says their defaults as they are", async () => {
+    const sink: SinkDefaults = { name: "any", batchSize: 7, batchBytes: 7, ambiguous: "retry" }
+    const resolved = await Effect.runPromise(resolve({}, sink))
+    for (const option of ["shutdownTimeout", "requestTimeout", "maxAge"] as const) {
+      assert.strictEqual(millis(defaultOf(option)), resolved[option], option)
+    }
+    for (const option of ["capacity", "maxSeries", "concurrency", "sampleRate"] as const) {
+      assert.strictEqual(number(defaultOf(option)), resolved[option], option)
+    }
+    for (const option of ["enabled", "selfMetrics", "overflow", "resend"] as const) {
+      assert.strictEqual(defaultOf(option), JSON.stringify(resolved[option]), option)
+    }
+    assert.strictEqual(number(defaultOf("capacityBytes").replace("MiB", "")) * 2 ** 20, resolved.capacityBytes)
+    const [initial = "", max = "", jitter = ""] = Array.from(
+      options.find(([name]) => name === "`retry`")?.[1]?.matchAll(/`([^`]+)`/g) ?? [],
+      (match) => match[1]!
+    )
+    const { jitter: drawn, retryInitial, retryMax } = resolved
+    assert.deepStrictEqual([millis(initial), millis(max), jitter], [retryInitial, retryMax, JSON.stringify(drawn)])
+    assert.deepStrictEqual([defaultOf("triggerSize"), resolved.triggerSize], ["batchSize", 7])
+    assert.deepStrictEqual([defaultOf("levels"), resolved.levels], ["all", undefined])
+    assert.deepStrictEqual([defaultOf("expireAfter"), resolved.expireAfter], ["never", undefined])
+    assert.deepStrictEqual([defaultOf("rateLimit"), resolved.rateLimit], ["none", undefined])
+    assert.deepStrictEqual([defaultOf("prefix"), resolved.prefix], ["none", ""])
+    assert.deepStrictEqual([defaultOf("tags"), resolved.tags], ["none", {}])
+    assert.deepStrictEqual([defaultOf("view"), resolved.view, resolved.viewPoint], ["none", undefined, undefined])
+    for (const option of ["batchSize", "batchBytes", "ambiguous", "hostTag", "aggregate"]) {
+      assert.strictEqual(defaultOf(option), "per sink", option)
+    }
+    const { schedule } = resolved
+    const [, , first] = await Effect.runPromise(schedule.step(0, undefined, schedule.initial))
+    assert(ScheduleDecision.isContinue(first))
+    assert.strictEqual(ScheduleIntervals.start(first.intervals), millis(defaultOf("schedule")))
+  })
+
+  const url = "http://localhost:1"
+  const sinks: Record<string, () => unknown> = {
+    InfluxDb: () => InfluxDb.layerFetch({ url, database: "app" }),
+    "OpenTsdb.layer": () => OpenTsdb.layer({ host: "localhost" }),
+    "OpenTsdb.layerHttp": () => OpenTsdb.layerHttpFetch({ url }),
+    StatsD: () => StatsD.layer(),
+    Graphite: () => Graphite.layer({ host: "localhost" }),
+    Librato: () => Librato.layer({ service: "appoptics", token: Effect.die("not asked for") }),
+    ZeroMq: () => ZeroMq.layer(),
+    Nats: () => Nats.layer(),
+    Console: () => Console.layer()
+  }
+
+  const differing = table(page, /^Defaults that differ by sink:$/m)
+
+  for (const [sink, layer] of Object.entries(sinks)) {
+    it(`has the defaults of ${sink}`, async () => {
+      layer()
+      // One of the definitions that sinks give, or an effect of it.
+      const given = defined.last as
+        Effect.Effect<{ readonly defaults: SinkDefaults }> | { readonly defaults: SinkDefaults }
+      const { defaults } = Effect.isEffect(given) ? await Effect.runPromise(given) : given
+      const row = differing.find(([name]) => name === `\`${sink}\``)
+      assert.isDefined(row, sink)
+      const [, batchSize = "", batchBytes = "", ambiguous = "", hostTag = "", other = ""] = row
+      assert.strictEqual(number(batchSize), defaults.batchSize)
+      assert.strictEqual(batchBytes === "" ? undefined : number(batchBytes), defaults.batchBytes)
+      assert.strictEqual(ambiguous, `\`"${defaults.ambiguous}"\``)
+      assert.strictEqual(hostTag, `\`"${String(defaults.hostTag ?? "none")}"\``)
+      assert.strictEqual(other.startsWith("`schedule`"), defaults.schedule !== undefined)
+      if (defaults.aggregate !== undefined)
+        assert.include(other, `\`aggregate: ${JSON.stringify(defaults.aggregate)}\``)
+    })
+  }
+
+  it("names every sink there is", () => {
+    const chosen = table(page, /^# Choosing a sink$/m).flatMap(([, sink = ""]) => names(sink))
+    for (const file of readdirSync(`${root}/src/sinks`).filter((name) => name.endsWith(".ts"))) {
+      assert.include(chosen, file.slice(0, -3))
+    }
+  })
+})
+
+describe("the guide to reliability", () => {
+  const page = read("docs/reliability.md")
+
+  for (const [title, type] of [
+    ["Dropped", "DropReason"],
+    ["Refused", "RefuseReason"]
+  ] as const) {
+    it(`has cause and cure of every ${type}`, () => {
+      const rows = table(page, new RegExp(`^### ${title}$`, "m"))
+      assert.sameMembers(
+        rows.flatMap(([reason = ""]) => names(reason)),
+        [...members("src/Ledger.ts", type)]
+      )
+      for (const row of rows) assert.isTrue(row.length === 3 && row.every((cell) => cell !== ""), row.join(" | "))
+    })
+  }
+})
