@@ -4,10 +4,12 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
 import { readFileSync } from "node:fs"
+import { arranged } from "./arguments.js"
 import { broker } from "./broker.js"
 import { codeOf, lineOf, Usage } from "./failures.js"
 import { logger, tell, withHelp } from "./output.js"
 import { refusal } from "./secrets.js"
+import { send } from "./send.js"
 import { worker } from "./worker.js"
 
 const name = "effect-metrics"
@@ -18,34 +20,48 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 }
 
 const command = Command.make(name).pipe(
-  Command.withDescription("Metrics of several processes: a broker, and workers that write to any backend."),
-  Command.withSubcommands([broker, worker])
+  Command.withDescription(
+    "Metrics of several processes: a broker, and workers that write to any backend; and for scripts."
+  ),
+  Command.withSubcommands([broker, worker, send])
 )
 
-/** As `--name value`: @effect/cli does not know `--name=value` of options that may be repeated. */
-const separated = (arg: string): ReadonlyArray<string> => {
-  const [, name, value] = /^(--[a-z-]+)=(.*)$/s.exec(arg) ?? []
-  return name === undefined ? [arg] : [name, value!]
-}
+const commands = ["broker", "worker", "send"]
 
 const runCommand = Command.run(command, { name, version, executable: name })
 
-/** As a program: it reads the arguments, obeys SIGTERM and SIGINT, and sets the exit code. */
-export const start = (argv: ReadonlyArray<string>): void => {
-  const refused = refusal(argv.slice(2))
-  const run = refused === undefined ? runCommand(argv.flatMap(separated)) : Effect.fail(new Usage({ reason: refused }))
-  run.pipe(
+/** What the arguments ask for, behind the program's own name. Fails when it has said why. */
+export const program = (args: ReadonlyArray<string>) => {
+  const refused = refusal(args)
+  const run =
+    refused === undefined
+      ? runCommand(["node", name, ...arranged(args, commands)])
+      : Effect.fail(new Usage({ reason: refused }))
+  return run.pipe(
     withHelp,
     Effect.tapErrorCause((cause) => {
       const line = lineOf(cause)
       return line === undefined ? Effect.void : tell(`${name}: ${line}`)
     }),
     Effect.provide(NodeContext.layer),
-    Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
-    NodeRuntime.runMain({
-      disableErrorReporting: true,
-      disablePrettyLogger: true,
-      teardown: (exit, onExit) => onExit(codeOf(exit) || Number(process.exitCode ?? 0))
-    })
+    Effect.provide(Logger.replace(Logger.defaultLogger, logger))
   )
 }
+
+/** Ends what runs, in order, when nobody reads its output any more, as in `| head -1`. */
+const unlessClosed = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.raceFirst(
+    self,
+    Effect.async<never>((resume) => {
+      process.stdout.on("error", () => resume(Effect.interrupt))
+      process.stderr.on("error", () => {})
+    })
+  )
+
+/** As a program: it reads the arguments, obeys SIGTERM and SIGINT, and sets the exit code. */
+export const start = (argv: ReadonlyArray<string>): void =>
+  NodeRuntime.runMain(unlessClosed(program(argv.slice(2))), {
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, onExit) => onExit(codeOf(exit) || Number(process.exitCode ?? 0))
+  })

@@ -3,12 +3,16 @@ import { Effect } from "effect"
 import * as Ledger from "../Ledger.js"
 import * as Metrics from "../Metrics.js"
 import { tell } from "./output.js"
+import { Shell } from "./shell.js"
 import type { LayerError, SinkLayer } from "./sinks.js"
 
 const reasons = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts)
     .map(([reason, count]) => `${reason} ${count}`)
     .join(", ")
+
+/** What will not arrive any more. */
+export const lostOf = (ledger: Ledger.Ledger): number => Ledger.dropped(ledger) + Ledger.buffered(ledger)
 
 /** One line: `influxdb: 12 recorded, 10 delivered, 2 lost (shutdown_deadline 2)`. */
 export const ledgerLine = (name: string, ledger: Ledger.Ledger): string => {
@@ -38,10 +42,11 @@ export const around = <E>(
     const settle = Effect.gen(function* () {
       const ledgers = hub === undefined ? [] : Metrics.ledgersOf(hub)
       for (const { ledger, name } of ledgers) yield* tell(ledgerLine(name, ledger))
-      const lost = ledgers.reduce((sum, { ledger }) => sum + Ledger.dropped(ledger) + Ledger.buffered(ledger), 0)
+      const lost = ledgers.reduce((sum, { ledger }) => sum + lostOf(ledger), 0)
       if (lost === 0) return
       yield* tell(`effect-metrics: ${lost} ${lost === 1 ? "recording was" : "recordings were"} not delivered`)
-      process.exitCode = 1
+      const { exitWith } = yield* Shell
+      exitWith(1)
     })
     return Effect.flatMap(Metrics.required, (service) => {
       hub = service

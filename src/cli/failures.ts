@@ -22,6 +22,9 @@ export class Usage extends Schema.TaggedError<Usage>("effect-metrics/cli/Usage")
   }
 }
 
+/** It has been said already what went wrong. */
+export class Told extends Schema.TaggedError<Told>("effect-metrics/cli/Told")("Told", {}) {}
+
 export const codeOf = (exit: Exit.Exit<unknown, unknown>): 0 | 1 | 2 => {
   if (Exit.isSuccess(exit)) return 0
   const failure = failureOf(exit.cause)
@@ -35,6 +38,7 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): 0 | 1 | 2 => {
 export const lineOf = (cause: Cause.Cause<unknown>): string | undefined => {
   if (Cause.isInterruptedOnly(cause)) return undefined
   const failure = failureOf(cause) ?? Cause.squash(cause)
+  if (failure instanceof Told) return undefined
   const text = ValidationError.isValidationError(failure)
     ? `${withoutArgument(plain(failure.error))} (see --help)`
     : failure instanceof Error && failure.message !== ""
@@ -43,11 +47,14 @@ export const lineOf = (cause: Cause.Cause<unknown>): string | undefined => {
   return text.replace(/\s+/g, " ").trim()
 }
 
-/** What is no name of an option may be a secret whose option was forgotten. */
 const withoutArgument = (text: string): string => {
   const [, argument] = /^Received unknown argument: '(.*)'$/s.exec(text) ?? []
-  if (argument === undefined) return text
-  const [option] = /^--?[a-z][a-z-]{0,30}(?=$|=)/.exec(argument) ?? []
+  return argument === undefined ? text : unknownArgument(argument)
+}
+
+/** What is no name of an option may be a secret whose option was forgotten. */
+export const unknownArgument = (argument: string): string => {
+  const [option] = /^(--[a-z][a-z-]{1,30}|-[a-z])(?=$|=)/.exec(argument) ?? []
   return option === undefined
     ? "an argument that has no place here, and is not repeated, as it may be a secret"
     : `unknown option ${option}`

@@ -2,7 +2,8 @@
 import { Options } from "@effect/cli"
 import { type Duration, Effect, Either, Schedule } from "effect"
 import type { Destination } from "./destinations.js"
-import { Usage } from "./failures.js"
+import { unknownArgument, Usage } from "./failures.js"
+import { Shell } from "./shell.js"
 import { destinationsOf, layersOf, type SinkLayer } from "./sinks.js"
 import { durationOrSeconds, read, type Value } from "./values.js"
 
@@ -22,14 +23,17 @@ export const shutdownTimeout = Options.text("shutdown-timeout").pipe(
 export const parse = <A>(option: string, value: Value<A>, given: string): Effect.Effect<A, Usage> =>
   Either.mapLeft(read(option, value, given), (reason) => new Usage({ reason }))
 
+/** An option that is not known is read as the first of what are no options. */
+export const withoutOptions = ([first = ""]: ReadonlyArray<string>): Effect.Effect<void, Usage> =>
+  /^-./.test(first) ? Effect.fail(new Usage({ reason: `${unknownArgument(first)} (see --help)` })) : Effect.void
+
 /** The sinks that URLs name. */
 export const destinations = (
   option: string,
   urls: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<Destination>, Usage> =>
-  Either.mapLeft(
-    destinationsOf(urls, process.env),
-    ({ message }) => new Usage({ reason: option === "" ? message : `${option} ${message}` })
+  Effect.flatMap(Shell, ({ environment }) =>
+    Either.mapLeft(destinationsOf(urls, environment), ({ message }) => new Usage({ reason: `${option} ${message}` }))
   )
 
 export interface Sinks {

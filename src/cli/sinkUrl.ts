@@ -1,5 +1,5 @@
 /** What all URLs of sinks have in common: their parts, their options, and how they are refused. */
-import type { Redacted} from "effect";
+import type { Redacted } from "effect"
 import { Duration, Either, Schedule, Schema } from "effect"
 import { type Environment, inEnvironment, isSecret, namedBy } from "./secrets.js"
 import { durationOrSeconds, pairs, read, type Value, type Values, variable } from "./values.js"

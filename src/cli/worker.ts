@@ -5,6 +5,7 @@ import * as Worker from "../relay/Worker.js"
 import { around } from "./around.js"
 import { Usage } from "./failures.js"
 import * as Shared from "./options.js"
+import { Shell } from "./shell.js"
 import { merged } from "./sinks.js"
 import { isLoop, type Source, sourceOf, transportOf } from "./source.js"
 import { list, port as portOf, text } from "./values.js"
@@ -61,9 +62,11 @@ const sourceFrom = (given: {
   }
   return Option.isSome(given.host) || Option.isSome(given.port)
     ? Effect.fail(new Usage({ reason: "--from says host and port: leave out --host and --port" }))
-    : Either.mapLeft(
-        sourceOf(given.from.value, process.env),
-        ({ message }) => new Usage({ reason: `--from ${message}` })
+    : Effect.flatMap(Shell, ({ environment }) =>
+        Either.mapLeft(
+          sourceOf(Option.getOrThrow(given.from), environment),
+          ({ message }) => new Usage({ reason: `--from ${message}` })
+        )
       )
 }
 

@@ -167,40 +167,18 @@ const join = (port: number, { totals }: StandIn): Promise<void> =>
 const freePair = async () => ({ lower: await freePort(), upper: await freePort() })
 
 describe("the command", { timeout: 60_000 }, () => {
-  it("says how it is used, which version it is, and completes itself in shells", async () => {
-    const help = await main(["worker", "--help"]).ended
-    assert.strictEqual(help.code, 0)
-    for (const option of ["--from", "--levels", "--flush", "--to", "--shutdown-timeout"]) {
-      assert.include(help.stdout, option)
-    }
-    assert.notInclude(help.stdout, "\u001b")
-    const version = await main(["--version"]).ended
-    assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
-    const completions = await main(["--completions", "bash"]).ended
-    assert.include(completions.stdout, "complete -F")
+  it("says how it is used, without colours where there is no terminal", async () => {
+    const { code, stdout } = await main(["worker", "--help"]).ended
+    assert.strictEqual(code, 0)
+    assert.include(stdout, "--shutdown-timeout")
+    assert.notInclude(stdout, "\u001b")
   })
 
-  for (const [args, words] of [
-    [["wroker"], "Invalid subcommand"],
-    [["worker", "--to", "console:", "--flush", "10x"], '--flush: "10x" is not a duration'],
-    [["worker", "--to=statsd://h?batchSize=0"], "option batchSize"],
-    [["worker", "--to", "console:", "--from", "tcp://h", "--port", "1"], "leave out --host and --port"],
-    [["broker", "--port", "70000"], '--port: "70000" is not a port'],
-    [["broker", "--nosuch"], "unknown option --nosuch"],
-    [["broker", secret], "an argument that has no place here"],
-    [["broker", `-${secret}`], "an argument that has no place here"],
-    [["worker", "--from", "nats://h/a", "--to", "nats://h/a"], "everything would go round and round"],
-    [["worker", "--to", "console:", "--apitoken", secret], "LIBRATO_TOKEN"],
-    [["worker", "--to", `influxdb://ann:${secret}@h/db`], "INFLUXDB_PASSWORD"]
-  ] as const) {
-    it(`ends with 2 and one line that holds no secret: ${args.join(" ").replace(secret, "...")}`, async () => {
-      const { code, stderr, stdout } = await main(args).ended
-      assert.strictEqual(code, 2, stderr)
-      assert.match(stderr, /^effect-metrics: [^\n]+\n$/)
-      assert.include(stderr, words)
-      assert.notInclude(stderr + stdout, secret)
-    })
-  }
+  it("ends with 2 and one line where it is used wrongly", async () => {
+    const { code, stderr } = await main(["worker", "--to", `influxdb://ann:${secret}@h/db`]).ended
+    assert.strictEqual(code, 2, stderr)
+    assert.match(stderr, /^effect-metrics: [^\n]+INFLUXDB_PASSWORD\n$/)
+  })
 
   it("ends with 1 where a port is in use", async () => {
     const taken = await tcp()

@@ -1,0 +1,65 @@
+/** How the commands explain themselves, and what they say where they are used wrongly. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { run } from "./run.js"
+
+const secret = "hush-hush"
+const escape = "\u001b"
+
+describe("the command", () => {
+  for (const [command, options] of [
+    ["broker", ["--host", "--port", "--worker-port", "--report", "--flush"]],
+    ["worker", ["--from", "--levels", "--flush", "--to", "--shutdown-timeout"]],
+    ["send", ["--to", "--timeout", "--tag", "--field", "--timestamp", "--level", "counter NAME"]]
+  ] as const) {
+    it.live(`says how ${command} is used`, () =>
+      Effect.gen(function* () {
+        const { code, stderr, stdout } = yield* run([command, "--help"])
+        assert.deepStrictEqual([code, stderr], [0, ""])
+        for (const option of options) assert.include(stdout, option)
+        assert.notInclude(stdout, escape)
+        assert.notMatch(stdout, / \n/)
+        const coloured = yield* run([command, "--help"], { isColoured: true })
+        assert.include(coloured.stdout, escape)
+      })
+    )
+  }
+
+  it.live("lists its commands and says its version", () =>
+    Effect.gen(function* () {
+      for (const args of [[], ["--help"]]) {
+        const { code, stdout } = yield* run(args)
+        assert.strictEqual(code, 0)
+        for (const command of ["broker", "worker", "send"]) assert.include(stdout, `- ${command}`)
+      }
+      const { stdout } = yield* run(["--version"])
+      assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+    })
+  )
+
+  for (const [args, words] of [
+    [["wroker"], "Invalid subcommand"],
+    [["worker", "--to", "console:", "--flush", "10x"], '--flush: "10x" is not a duration'],
+    [["worker"], "--to is missing"],
+    [["worker", "--to=statsd://h?batchSize=0"], "option batchSize"],
+    [["worker", "--to", "console:", "--from", "tcp://h", "--port", "1"], "leave out --host and --port"],
+    [["worker", "--from", "nats://h/a", "--to", "nats://h/a"], "everything would go round and round"],
+    [["broker", "--port", "70000"], '--port: "70000" is not a port'],
+    [["broker", "--nosuch"], "unknown option --nosuch"],
+    [["broker", secret], "an argument that has no place here"],
+    [["broker", `-${secret}`], "an argument that has no place here"],
+    [["broker", "--port", "6000", secret], "an argument that has no place here"],
+    [["worker", "--to", "console:", "--apitoken", secret], "LIBRATO_TOKEN"],
+    [["worker", "--to", `influxdb://ann:${secret}@h/db`], "INFLUXDB_PASSWORD"]
+  ] as const) {
+    it.live(`ends with 2 and one line that holds no secret: ${args.join(" ").replace(secret, "...")}`, () =>
+      Effect.gen(function* () {
+        const { code, stderr, stdout } = yield* run(args)
+        assert.strictEqual(code, 2, stderr)
+        assert.match(stderr, /^effect-metrics: [^\n]+\n$/)
+        assert.include(stderr, words)
+        assert.notInclude(stderr + stdout, secret)
+      })
+    )
+  }
+})
