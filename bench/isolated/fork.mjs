@@ -3,6 +3,7 @@
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { median, quantile, shuffled } from "../harness.mjs"
 
 const pathOf = (/** @type {string} */ script) => fileURLToPath(new URL(script, import.meta.url))
 
@@ -39,4 +40,38 @@ export const startServer = async (mode, script = "server.mjs") => {
       await once(child, "exit")
     }
   }
+}
+
+/**
+ * Subjects of which each run is a process of its own, in random order every time.
+ * @template {{ readonly cost: number, readonly wallMillis: number, readonly maxRssMegabytes: number }} Run
+ * @param {import("../harness.mjs").Context} context
+ * @param {ReadonlyArray<{ readonly id: string, readonly name: string, readonly kind: import("../harness.mjs").Kind }>} subjects
+ *   The first is what the others are compared with.
+ * @param {(id: string) => Promise<Run>} run Its `cost` is in the row's unit.
+ * @param {(runs: ReadonlyArray<Run>) => Record<string, number | string>} more Columns of the row alone.
+ */
+export const compareProcesses = async ({ isQuick }, subjects, run, more) => {
+  /** @type {Map<string, Array<Run>>} */
+  const runs = new Map(subjects.map(({ id }) => [id, []]))
+  for (let repeat = 0; repeat < (isQuick ? 1 : 5); repeat++) {
+    for (const { id } of shuffled(subjects)) runs.get(id)?.push(await run(id))
+  }
+  const costs = (/** @type {string} */ id) => (runs.get(id) ?? []).map(({ cost }) => cost)
+  return subjects.map(({ id, kind, name }) => {
+    const all = runs.get(id) ?? []
+    return {
+      name,
+      kind,
+      median: median(costs(id)),
+      p10: quantile(costs(id), 0.1),
+      p90: quantile(costs(id), 0.9),
+      ratio: median(costs(id)) / median(costs(subjects[0]?.id ?? "")),
+      more: {
+        "wall ms": Math.round(median(all.map(({ wallMillis }) => wallMillis))),
+        "peak RSS MB": Math.round(median(all.map(({ maxRssMegabytes }) => maxRssMegabytes))),
+        ...more(all)
+      }
+    }
+  })
 }

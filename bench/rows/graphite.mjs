@@ -4,26 +4,16 @@ import * as Pickle from "../../dist/encoding/graphitePickle.js"
 import * as Text from "../../dist/encoding/graphiteText.js"
 import { atMost, compare } from "../harness.mjs"
 import { tagKeys, tagValues } from "./inputs.mjs"
+import { seriesOf, startMillis as start } from "./measurements.mjs"
 
 const batch = 5000
-const start = 1_700_000_000_000
 
 const value = (/** @type {number} */ i) => (i % 10_000) / 64
 /** As in a flush, whose windows end within the same second. */
 const millis = (/** @type {number} */ i) => start + Math.floor(i / batch) * 10_000
 
 const paths = tagValues.map((values) => "requests" + tagKeys.map((key, i) => `;${key}=${values[i]}`).join(""))
-const series = tagValues.map((values) => ({
-  name: "requests",
-  tags: tagKeys.map((key, i) => /** @type {const} */ ([key, values[i]])),
-  kind: /** @type {const} */ ("gauge"),
-  valueType: /** @type {const} */ ("float"),
-  unit: undefined,
-  description: undefined,
-  level: undefined,
-  boundaries: undefined,
-  encoded: undefined
-}))
+const series = seriesOf("gauge")
 const measurements = Array.from({ length: 100_000 }, (_, i) => ({
   _tag: /** @type {const} */ ("gauge"),
   series: series[i & 63],

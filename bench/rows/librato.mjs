@@ -1,38 +1,18 @@
 // @ts-check
 /** Points to Librato's JSON. */
 import { make } from "../../dist/encoding/librato.js"
-import { atMost, compare } from "../harness.mjs"
-import { tagKeys, tagValues } from "./inputs.mjs"
+import { atMost } from "../harness.mjs"
+import { compareEncoders, encoding } from "./encoders.mjs"
+import { pointsOf, seriesOf, startMillis as start } from "./measurements.mjs"
 
 const batch = 300
 const operations = 99_900
-const start = 1_700_000_000_000
 
 const value = (/** @type {number} */ i) => (i % 10_000) / 64
 
 // Colons of routes are allowed in tags.
-const series = tagValues.map((values) => ({
-  name: "requests",
-  tags: tagKeys.map((key, i) => /** @type {const} */ ([key, values[i]])),
-  kind: /** @type {const} */ ("point"),
-  valueType: /** @type {const} */ ("float"),
-  unit: undefined,
-  description: undefined,
-  level: undefined,
-  boundaries: undefined,
-  encoded: undefined
-}))
-const fieldNames = ["value"]
-const measurements = Array.from({ length: operations }, (_, i) => ({
-  _tag: /** @type {const} */ ("point"),
-  series: series[i & 63],
-  weight: 1,
-  millis: start + i,
-  nanos: 0,
-  fieldNames,
-  fieldValues: [value(i)],
-  sampleRate: 1
-}))
+const series = seriesOf("point")
+const measurements = pointsOf(operations, series, ["value"], (i) => [value(i)])
 
 const tagObjects = series.map(({ tags }) => Object.fromEntries(tags))
 const objects = measurements.map(({ fieldValues, millis }, i) => ({
@@ -70,13 +50,7 @@ const encode = make({
   quantiles: [],
   maxItems: batch
 })
-
-/** @param {number} from @param {number} to */
-const ours = (from, to) => {
-  const { payload, taken } = encode(measurements.slice(from, to), Infinity)
-  if (taken !== to - from) throw new Error(`${taken} of ${to - from} encoded`)
-  return payload.bytes
-}
+const ours = encoding(measurements, encode, ({ bytes }) => bytes)
 
 /** @type {import("../harness.mjs").Row} */
 export const libratoJson = {
@@ -92,28 +66,15 @@ export const libratoJson = {
     ),
     atMost("at most 1.3 times a preallocated buffer", "effect-metrics", 1.3, "raw: preallocated buffer")
   ],
-  run: async (context) => {
-    const expected = rawPreallocated(0, batch).toString("latin1")
-    for (const [name, bytes] of Object.entries({ ours, stringified })) {
-      const actual = Buffer.from(bytes(0, batch)).toString()
-      if (actual !== expected) {
-        throw new Error(`${name} has other JSON, such as\n${actual.slice(0, 200)}\nfor\n${expected.slice(0, 200)}`)
-      }
-    }
-    let bytes = 0
-    const over = (/** @type {(from: number, to: number) => Uint8Array} */ items) => (/** @type {number} */ n) => {
-      for (let from = 0; from < n; from += batch) bytes += items(from, from + batch).length
-    }
-    const results = await compare(
+  run: (context) =>
+    compareEncoders(
       context,
+      batch,
       [
-        { name: "raw: preallocated buffer", kind: "raw", run: over(rawPreallocated) },
-        { name: "JSON.stringify", kind: "raw", run: over(stringified) },
-        { name: "effect-metrics", kind: "ours", run: over(ours) }
+        { name: "raw: preallocated buffer", kind: "raw", encode: rawPreallocated },
+        { name: "JSON.stringify", kind: "raw", encode: stringified },
+        { name: "effect-metrics", kind: "ours", encode: ours }
       ],
-      { operations, chunk: 33_300, rounds: 11, warmup: 3 }
+      { operations, chunk: 33_300 }
     )
-    if (bytes === 0) throw new Error("nothing was encoded")
-    return { results, notes: ["Before the run, all are checked to write the same JSON."] }
-  }
 }

@@ -11,39 +11,13 @@ import { Histogram } from "../../dist/recording/histogram.js"
 import { Int } from "../../dist/recording/measurement.js"
 import { atMost, compare } from "../harness.mjs"
 import { nullSink, quiet, silently } from "../ours.mjs"
-import { tagKeys, tagSets, tagValues } from "./inputs.mjs"
+import { tagKeys, tagSets } from "./inputs.mjs"
+import { pointsOf, seriesOf, startMillis as start } from "./measurements.mjs"
 
 const batch = 1000
-const start = 1_700_000_000_000
 
-/** @param {"point" | "timer" | "counter"} kind */
-const seriesOf = (kind) =>
-  tagValues.map((values) => ({
-    name: "requests",
-    tags: tagKeys.map((key, i) => /** @type {const} */ ([key, values[i]])),
-    kind,
-    valueType: /** @type {const} */ ("float"),
-    unit: undefined,
-    description: undefined,
-    level: undefined,
-    boundaries: undefined,
-    encoded: undefined
-  }))
-
-const fieldNames = ["duration", "size"]
-const pointsOf = () => {
-  const series = seriesOf("point")
-  return Array.from({ length: 100_000 }, (_, i) => ({
-    _tag: /** @type {const} */ ("point"),
-    series: series[i & 63],
-    weight: 1,
-    millis: start + i,
-    nanos: 0,
-    fieldNames,
-    fieldValues: [(i % 10_000) / 64, new Int((i * 7919) % 100_000)],
-    sampleRate: 1
-  }))
-}
+const pointsWithTwoFields = () =>
+  pointsOf(100_000, seriesOf("point"), ["duration", "size"], (i) => [(i % 10_000) / 64, new Int((i * 7919) % 100_000)])
 
 /** One window for each series. @param {"count" | "distribution"} tag */
 const windowsOf = (tag) =>
@@ -102,7 +76,7 @@ export const relayFrame = {
   goals: [atMost("no dearer than line protocol", "effect-metrics, encode", 1, "effect-metrics, line protocol")],
   run: async (context) => {
     // Each of its own, as an encoder keeps what it knows in the series.
-    const [ours, lines, json] = [pointsOf(), pointsOf(), pointsOf()]
+    const [ours, lines, json] = [pointsWithTwoFields(), pointsWithTwoFields(), pointsWithTwoFields()]
     const bodies = Array.from({ length: ours.length / batch }, (_, i) => bodyOf(ours.slice(i * batch, (i + 1) * batch)))
     const each =
       (
@@ -262,19 +236,7 @@ export const relay = {
   unit: "ns",
   goals: [],
   run: async (context) => {
-    const series = seriesOf("point")
-    const body = bodyOf(
-      Array.from({ length: batch }, (_, i) => ({
-        _tag: /** @type {const} */ ("point"),
-        series: series[i & 63],
-        weight: 1,
-        millis: start,
-        nanos: 0,
-        fieldNames: ["value"],
-        fieldValues: [(i % 1000) + 0.25],
-        sampleRate: 1
-      }))
-    )
+    const body = bodyOf(pointsOf(batch, seriesOf("point"), ["value"], (i) => [(i % 1000) + 0.25]))
     const raw = await bare(body)
     const ours = await relayed(20_000 + Math.floor(Math.random() * 10_000))
     try {

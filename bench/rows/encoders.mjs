@@ -1,0 +1,48 @@
+// @ts-check
+/** Encoders side by side. */
+import { compare } from "../harness.mjs"
+
+/** @typedef {(from: number, to: number) => Uint8Array} Encode Writes the measurements from one to before another. */
+
+/**
+ * Runs encoders over batches, once all are seen to write the same.
+ * @param {import("../harness.mjs").Context} context @param {number} batch
+ * @param {ReadonlyArray<{ readonly name: string, readonly kind: import("../harness.mjs").Kind, readonly encode: Encode }>} encoders
+ *   The first is what the others are compared with.
+ * @param {{ operations?: number, chunk?: number }} [options]
+ */
+export const compareEncoders = async (context, batch, encoders, { chunk = 50_000, operations = 100_000 } = {}) => {
+  const texts = encoders.map(({ encode }) => Buffer.from(encode(0, batch)).toString("latin1").trimEnd())
+  texts.forEach((text, i) => {
+    if (text === texts[0]) return
+    throw new Error(`${encoders[i]?.name} writes\n${text.slice(0, 200)}\nfor\n${texts[0]?.slice(0, 200)}`)
+  })
+  let bytes = 0
+  const results = await compare(
+    context,
+    encoders.map(({ encode, kind, name }) => ({
+      name,
+      kind,
+      run: (n) => {
+        for (let from = 0; from < n; from += batch) bytes += encode(from, from + batch).length
+      }
+    })),
+    { operations, chunk, rounds: 11, warmup: 3 }
+  )
+  if (bytes === 0) throw new Error("nothing was encoded")
+  return { results, notes: ["Before the run, all are checked to write the same bytes."] }
+}
+
+/**
+ * What is encoded of a list, all of it, or it is an error.
+ * @template P
+ * @param {ReadonlyArray<any>} measurements
+ * @param {(batch: ReadonlyArray<any>, maxBytes: number) => { readonly payload: P, readonly taken: number }} encode
+ * @param {(payload: P) => Uint8Array} bytesOf
+ * @returns {Encode}
+ */
+export const encoding = (measurements, encode, bytesOf) => (from, to) => {
+  const { payload, taken } = encode(measurements.slice(from, to), Infinity)
+  if (taken !== to - from) throw new Error(`${taken} of ${to - from} encoded`)
+  return bytesOf(payload)
+}
