@@ -45,6 +45,8 @@ export type Spelled = Identity
 export type { Measurement } from "./recording/measurement.js"
 
 /**
+ * A sink of one's own, and what its user sets.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -102,6 +104,8 @@ export interface Definition<Payload, E, R> {
   readonly sink: string
   readonly make: Effect.Effect<Sink<Payload>, E, R>
   readonly overwrites?: Precision | undefined
+  /** Timestamps are kept apart at this precision although nothing is overwritten here: it may be where they go from here. */
+  readonly apart?: Precision | undefined
   /** Whether the lane keeps the times of points apart where the backend overwrites, or leaves that to the sink. Default `"spread"`. */
   readonly pointTimes?: "spread" | "keep" | undefined
   /**
@@ -170,6 +174,7 @@ const toParts = <Payload, E, R>(
 ): Parts<Payload, E, R> => {
   const common = {
     overwrites: definition.overwrites,
+    apart: definition.apart,
     pointTimes: definition.pointTimes,
     spell: definition.spell,
     byLevel: definition.byLevel,

@@ -24,6 +24,7 @@ export interface Parts<P, E, R> {
   readonly make: Effect.Effect<(partition: string) => Sink<P>, E, R>
   readonly partition?: Partition | undefined
   readonly overwrites?: Precision | undefined
+  readonly apart?: Precision | undefined
   readonly pointTimes?: "spread" | "keep" | undefined
   readonly spell?: ((series: Identity) => Identity) | undefined
   readonly byLevel?: boolean | undefined
@@ -100,14 +101,17 @@ const attach = <P, E, R>(
 /** Tags by which operators tell processes apart. */
 const identifying = new Set(["host", "hostname", "instance", "pod", "container", "service.instance.id"])
 
-type Keeping = Pick<Parts<never, never, never>, "overwrites" | "pointTimes" | "spell" | "byLevel" | "unsampled">
+type Keeping = Pick<
+  Parts<never, never, never>,
+  "overwrites" | "apart" | "pointTimes" | "spell" | "byLevel" | "unsampled"
+>
 
 export const laneConfig = (parts: Keeping, options: Resolved): Effect.Effect<LaneConfig> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const random = yield* seeded
     const host = yield* hostTags(options.hostTag)
-    const { overwrites = null } = parts
+    const overwrites = parts.overwrites ?? parts.apart ?? null
     return {
       name: options.name,
       now: () => clock.unsafeCurrentTimeMillis(),

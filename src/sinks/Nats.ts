@@ -24,7 +24,7 @@ import { hostName } from "../transport/host.js"
 import type { Message } from "../transport/messages.js"
 import { type NatsPublisher, publisher, type PublishFailure } from "../transport/natsPublisher.js"
 import type { Options, Target } from "./nats/options.js"
-import { resolveTarget } from "./nats/options.js"
+import { resolveTarget, sinkName } from "./nats/options.js"
 
 /**
  * @since 0.1.0
@@ -37,8 +37,6 @@ export type { Options } from "./nats/options.js"
  * @category errors
  */
 export { NatsMissing } from "../transport/failure.js"
-
-const sinkName = "nats"
 
 /**
  * Makes a message, once it is known which batch it is in, and as which part.
@@ -116,6 +114,8 @@ const define = (
   Effect.map(resolveTarget(options), (target) => ({
     sink: sinkName,
     byLevel: true,
+    // A worker's backend may overwrite by timestamp.
+    apart: "ns",
     defaults: { batchSize: 1000, batchBytes: 900_000, ambiguous: "retry", hostTag: "auto" },
     delivery: options,
     make: makeSink(options, target)
