@@ -84,6 +84,7 @@ export default defineConfig(
           "HTMLInputElement",
           "HTMLTableSectionElement",
           "ResizeObserver",
+          "URLSearchParams",
           "clearTimeout",
           "document",
           "fetch",

@@ -135,6 +135,6 @@ export const snapshot = async () => {
  * @returns {Promise<SeriesByProcess>}
  */
 export const series = async (key) => {
-  const body = checked(await get(`./api/series?key=${encodeURIComponent(key)}`), ["processes"])
+  const body = checked(await get(`./api/series?${new URLSearchParams({ key })}`), ["processes"])
   return /** @type {SeriesByProcess} */ (/** @type {unknown} */ (body))
 }
