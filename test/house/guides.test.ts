@@ -13,13 +13,13 @@ import * as OpenTsdb from "../../src/sinks/OpenTsdb.js"
 import * as StatsD from "../../src/sinks/StatsD.js"
 import * as ZeroMq from "../../src/sinks/ZeroMq.js"
 
-const { defined } = vi.hoisted(() => ({ defined: { last: undefined } }))
+const { defined } = vi.hoisted(() => ({ defined: new Array<unknown>() }))
 
 // Sinks hand their definition to one of these; a layer is not what is wanted here.
 vi.mock(import("../../src/Sink.js"), async (original) => {
   const sink = await original()
   const keep = <A>(definition: A): never => {
-    defined.last = definition
+    defined.push(definition)
     return {} as never // Nobody builds it.
   }
   return { ...sink, layerWith: keep, layerPartitioned: keep, layerEffect: keep }
@@ -135,7 +135,7 @@ describe("the guide to sinks", () => {
     it(`has the defaults of ${sink}`, async () => {
       layer()
       // One of the definitions that sinks give, or an effect of it.
-      const given = defined.last as
+      const given = defined.at(-1) as
         Effect.Effect<{ readonly defaults: SinkDefaults }> | { readonly defaults: SinkDefaults }
       const { defaults } = Effect.isEffect(given) ? await Effect.runPromise(given) : given
       const row = differing.find(([name]) => name === `\`${sink}\``)
