@@ -15,6 +15,8 @@ import type { DeliveryOptions } from "./options.js"
 export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-metrics/Sink/InvalidOption")(
   "InvalidOption",
   {
+    /** The name of the sink, where it is one's. */
+    sink: Schema.optional(Schema.String),
     /** The name of the option, as in `retry.initial`. */
     option: Schema.String,
     /** What was given. Never a secret: those are `Redacted`. */
@@ -24,7 +26,8 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-met
   }
 ) {
   override get message(): string {
-    return `option ${this.option}: ${this.value} is not ${this.expected}`
+    const of = this.sink === undefined ? "" : `${this.sink}: `
+    return `${of}option ${this.option}: ${this.value} is not ${this.expected}`
   }
 }
 
@@ -82,7 +85,8 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
   Effect.suspend(() => {
     let failure: InvalidOption | undefined
     const refuse = (option: string, value: unknown, expected: string): void => {
-      failure ??= new InvalidOption({ option, value: show(value), expected })
+      const sink = typeof name === "string" && name !== "" ? name : defaults.name
+      failure ??= new InvalidOption({ sink, option, value: show(value), expected })
     }
     const given = <K extends keyof DeliveryOptions>(option: K): DeliveryOptions[K] =>
       options[option] ?? defaults[option]

@@ -35,7 +35,7 @@ import * as Sink from "../Sink.js"
 import { hostName } from "../transport/host.js"
 import * as Stream from "../transport/stream.js"
 import type { Options } from "./graphite/options.js"
-import { hostTagOf, resolveTarget } from "./graphite/options.js"
+import { hostTagOf, resolveTarget, sinkName } from "./graphite/options.js"
 
 /**
  * @since 0.1.0
@@ -54,8 +54,6 @@ export type { PathOf } from "../encoding/graphiteNames.js"
  * @category models
  */
 export type { TlsOptions } from "../transport/stream.js"
-
-const sinkName = "graphite"
 
 /** Writes to one server. */
 interface Writer {

@@ -33,7 +33,7 @@ import type { Verdict } from "./influxdb/answers.js"
 import { judge } from "./influxdb/answers.js"
 import { fromEnvironment } from "./influxdb/environment.js"
 import type { Options, Target } from "./influxdb/options.js"
-import { resolveTarget } from "./influxdb/options.js"
+import { resolveTarget, sinkName } from "./influxdb/options.js"
 
 /**
  * @since 0.1.0
@@ -47,7 +47,6 @@ export type { Options } from "./influxdb/options.js"
  */
 export type { Secret } from "../transport/credentials.js"
 
-const sinkName = "influxdb"
 const contentType = "text/plain; charset=utf-8"
 
 /** Writes lines to databases (or buckets) of one server. */

@@ -35,7 +35,7 @@ import * as Poster from "../transport/poster.js"
 import { judge } from "./librato/answers.js"
 import { fromEnvironment } from "./librato/environment.js"
 import type { Options, Target } from "./librato/options.js"
-import { batchSize, resolveTarget, urlOf } from "./librato/options.js"
+import { batchSize, resolveTarget, sinkName, urlOf } from "./librato/options.js"
 
 /**
  * @since 0.1.0
@@ -49,7 +49,6 @@ export type { Named, Options } from "./librato/options.js"
  */
 export type { Secret } from "../transport/credentials.js"
 
-const sinkName = "librato"
 const contentType = "application/json"
 
 interface Started {

@@ -38,7 +38,7 @@ import { printAddress } from "../transport/stream.js"
 import { judge } from "./opentsdb/answers.js"
 import * as Connection from "./opentsdb/connection.js"
 import type { HttpOptions, Options, PointOptions, Points } from "./opentsdb/options.js"
-import { resolveHttpTarget, resolveTarget } from "./opentsdb/options.js"
+import { resolveHttpTarget, resolveTarget, sinkName } from "./opentsdb/options.js"
 import * as Repeats from "./opentsdb/repeats.js"
 import * as Totals from "./opentsdb/totals.js"
 
@@ -54,7 +54,6 @@ export type { HttpOptions, Options, PointOptions } from "./opentsdb/options.js"
  */
 export type { Secret } from "../transport/credentials.js"
 
-const sinkName = "opentsdb"
 const contentType = "application/json"
 
 /** What both wires do before they encode, and after they have written. */

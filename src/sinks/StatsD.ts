@@ -34,7 +34,7 @@ import type { TransportFailure } from "../transport/failure.js"
 import * as Stream from "../transport/stream.js"
 import { fromEnvironment } from "./statsd/environment.js"
 import type { Options, Target } from "./statsd/options.js"
-import { resolveTarget } from "./statsd/options.js"
+import { resolveTarget, sinkName } from "./statsd/options.js"
 import * as Telemetry from "./statsd/telemetry.js"
 
 /**
@@ -48,8 +48,6 @@ export type { Options } from "./statsd/options.js"
  * @category models
  */
 export type { Event, ServiceStatus } from "../encoding/dogstatsd.js"
-
-const sinkName = "statsd"
 
 /** Moves packets, whatever it is that carries them. */
 interface Carrier {

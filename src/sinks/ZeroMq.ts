@@ -32,7 +32,7 @@ import type { Message, Publisher } from "../transport/messages.js"
 import type { ZeroMqMissing } from "../transport/failure.js"
 import { publisher } from "../transport/zeroMq.js"
 import type { Options, Target } from "./zeromq/options.js"
-import { lingerOf, resolveTarget } from "./zeromq/options.js"
+import { lingerOf, resolveTarget, sinkName } from "./zeromq/options.js"
 
 /**
  * @since 0.1.0
@@ -45,8 +45,6 @@ export type { Options } from "./zeromq/options.js"
  * @category errors
  */
 export { ZeroMqMissing } from "../transport/failure.js"
-
-const sinkName = "zeromq"
 
 /**
  * One message, and which of the batch's measurements are in it.

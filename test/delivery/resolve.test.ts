@@ -115,9 +115,12 @@ describe("delivery options", () => {
     assert.deepStrictEqual(rawOf(false), ["counter", "gauge", "timer", "distribution"])
   })
 
-  it("say what was given and what could be", () => {
-    const error = Effect.runSync(Effect.flip(resolve({ capacity: 0 }, defaults)))
-    assert.strictEqual(error.message, "option capacity: 0 is not a whole number from 1 to 1073741824")
+  it("say whose they are, what was given and what could be", () => {
+    const messageOf = (options: DeliveryOptions) => Effect.runSync(Effect.flip(resolve(options, defaults))).message
+    const problem = "option capacity: 0 is not a whole number from 1 to 1073741824"
+    assert.strictEqual(messageOf({ capacity: 0 }), `test: ${problem}`)
+    assert.strictEqual(messageOf({ capacity: 0, name: "mine" }), `mine: ${problem}`)
+    assert.strictEqual(messageOf({ name: "" }), 'test: option name: "" is not a name')
   })
 
   it("are refused however odd what was given is", () => {

@@ -259,20 +259,20 @@ describe("Graphite", () => {
     it.effect("that cannot work are named when the layer is built", () =>
       Effect.gen(function* () {
         const cases: ReadonlyArray<readonly [options: unknown, message: RegExp]> = [
-          [{ host: "" }, /^option host: "" is not a host's name or address/],
-          [{ host: "http://h" }, /^option host: "http:\/\/h" is not/],
-          [{ host: "h:2003" }, /^option host: "h:2003" is not/],
-          [{ host: "[::1]" }, /^option host/],
-          [{ host: "user:secret@h" }, /^option host: the text given is not/],
-          [{}, /^option host: undefined is not/],
-          [{ host: "h", port: 0 }, /^option port: 0 is not a port/],
-          [{ host: "h", port: 1.5 }, /^option port/],
-          [{ host: "h", port: 70_000 }, /^option port/],
-          [{ host: "h", protocol: "udp" }, /^option protocol: "udp" is not one of plaintext, pickle$/],
-          [{ host: "h", naming: "flat" }, /^option naming: "flat" is not/],
-          [{ host: "h", quantiles: [0.5, 99] }, /^option quantiles: 99 is not/],
-          [{ host: "h", batchSize: 0 }, /^option batchSize/],
-          [{ host: "h", naming: "dotted", hostTag: "always" }, /^option hostTag/]
+          [{ host: "" }, /^graphite: option host: "" is not a host's name or address/],
+          [{ host: "http://h" }, /^graphite: option host: "http:\/\/h" is not/],
+          [{ host: "h:2003" }, /^graphite: option host: "h:2003" is not/],
+          [{ host: "[::1]" }, /^graphite: option host/],
+          [{ host: "user:secret@h" }, /^graphite: option host: the text given is not/],
+          [{}, /^graphite: option host: undefined is not/],
+          [{ host: "h", port: 0 }, /^graphite: option port: 0 is not a port/],
+          [{ host: "h", port: 1.5 }, /^graphite: option port/],
+          [{ host: "h", port: 70_000 }, /^graphite: option port/],
+          [{ host: "h", protocol: "udp" }, /^graphite: option protocol: "udp" is not one of plaintext, pickle$/],
+          [{ host: "h", naming: "flat" }, /^graphite: option naming: "flat" is not/],
+          [{ host: "h", quantiles: [0.5, 99] }, /^graphite: option quantiles: 99 is not/],
+          [{ host: "h", batchSize: 0 }, /^graphite: option batchSize/],
+          [{ host: "h", naming: "dotted", hostTag: "always" }, /^graphite: option hostTag/]
         ]
         for (const [options, message] of cases) assert.match((yield* faultOf(options)).message, message)
       })

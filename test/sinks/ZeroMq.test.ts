@@ -136,12 +136,12 @@ describe("ZeroMq", () => {
   it.effect("says which option cannot work", () =>
     Effect.gen(function* () {
       for (const [options, message] of [
-        [{ host: "tcp://x" }, 'option host: "tcp://x" is not a host\'s name or address, without scheme and port'],
-        [{ port: 0 }, "option port: 0 is not a port from 1 to 65535"],
-        [{ format: "json" as never }, 'option format: "json" is not one of native, zibrato'],
-        [{ source: "a|b" }, 'option source: "a|b" is not a text without |'],
-        [{ highWaterMark: 0 }, "option highWaterMark: 0 is not a whole number from 1 to 1073741824"],
-        [{ batchSize: 0 }, /^option batchSize/]
+        [{ host: "tcp://x" }, 'zeromq: option host: "tcp://x" is not a host\'s name or address, without scheme and port'],
+        [{ port: 0 }, "zeromq: option port: 0 is not a port from 1 to 65535"],
+        [{ format: "json" as never }, 'zeromq: option format: "json" is not one of native, zibrato'],
+        [{ source: "a|b" }, 'zeromq: option source: "a|b" is not a text without |'],
+        [{ highWaterMark: 0 }, "zeromq: option highWaterMark: 0 is not a whole number from 1 to 1073741824"],
+        [{ batchSize: 0 }, /^zeromq: option batchSize/]
       ] as const) {
         const error = yield* Effect.flip(Effect.scoped(Effect.provide(Effect.void, ZeroMq.layer(options))))
         assert.match(error.message, typeof message === "string" ? new RegExp(`^${escape(message)}$`) : message)

@@ -8,6 +8,9 @@ import type { DeliveryOptions } from "../../Sink.js"
 import { InvalidOption } from "../../Sink.js"
 import type { Address, TlsOptions } from "../../transport/stream.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "graphite"
+
 /**
  * All but `host` have defaults, also those of delivery: here at most 5000 measurements and 1 MB a write, and
  * `hostTag: "auto"`.
@@ -50,7 +53,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   Effect.suspend(() => {
     let failure: InvalidOption | undefined
     const refuse = (option: string, value: string, expected: string): void => {
-      failure ??= new InvalidOption({ option, value, expected })
+      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value, expected })
     }
 
     const { host, naming = "tagged", protocol = "plaintext", quantiles = [0.5, 0.95, 0.99], sanitise = false } = options

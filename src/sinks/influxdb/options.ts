@@ -9,6 +9,9 @@ import { InvalidOption } from "../../Sink.js"
 import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
 import { type Base, baseOf, headersOf } from "../../transport/poster.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "influxdb"
+
 /**
  * All but `url` and the name of a database or bucket have defaults, also those of delivery: here at most 5000 lines and
  * 10 MB a write, and `hostTag: "auto"`.
@@ -90,7 +93,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   Effect.suspend(() => {
     let failure: InvalidOption | undefined
     const refuse = (option: string, value: string, expected: string): void => {
-      failure ??= new InvalidOption({ option, value, expected })
+      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value, expected })
     }
     const oneOf = <A extends string | number>(option: string, value: A, all: ReadonlyArray<A>): void => {
       if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)

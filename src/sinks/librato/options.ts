@@ -9,6 +9,9 @@ import type { Credentials, Secret } from "../../transport/credentials.js"
 import { basic, secretOf } from "../../transport/credentials.js"
 import { baseOf, headersOf } from "../../transport/poster.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "librato"
+
 /**
  * What a series is called where it has a source and no tags.
  *
@@ -96,7 +99,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   Effect.suspend(() => {
     let failure: InvalidOption | undefined
     const refuse = (option: string, value: string, expected: string): void => {
-      failure ??= new InvalidOption({ option, value, expected })
+      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value, expected })
     }
     const oneOf = <A extends string | boolean>(option: string, value: A, all: ReadonlyArray<A>): A => {
       if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)

@@ -8,6 +8,9 @@ import { InvalidOption } from "../../Sink.js"
 import type { Problem, Server, ServerOptions, StreamSettings } from "../../transport/natsOptions.js"
 import { millisOf, resolveServer } from "../../transport/natsOptions.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "nats"
+
 /**
  * All have defaults, also those of delivery: here at most 1000 measurements and 900 kB a write, as servers take no message of
  * more than 1 MiB. Messages have the tag `host` (`hostTag: "auto"`), so that gauges of several processes are told apart; on one
@@ -30,8 +33,8 @@ export interface Target {
 const show = (value: unknown): string =>
   typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : String(value)
 
-const invalid = ({ expected, option, value }: Problem): Effect.Effect<never, InvalidOption> =>
-  Effect.fail(new InvalidOption({ option, value: show(value), expected }))
+const invalid = ({ name }: Options, { expected, option, value }: Problem): Effect.Effect<never, InvalidOption> =>
+  Effect.fail(new InvalidOption({ sink: String(name ?? sinkName), option, value: show(value), expected }))
 
 const defaultMaxAge: Duration.DurationInput = "15 minutes"
 
@@ -39,13 +42,13 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   Effect.suspend(() => {
     const { maxAge = defaultMaxAge, publisher } = options
     const resolved = resolveServer(options)
-    if ("option" in resolved) return invalid(resolved)
+    if ("option" in resolved) return invalid(options, resolved)
     if (publisher !== undefined && (typeof publisher !== "string" || publisher.length > 256)) {
-      return invalid({ option: "publisher", value: publisher, expected: "a text of at most 256 characters" })
+      return invalid(options, { option: "publisher", value: publisher, expected: "a text of at most 256 characters" })
     }
     // A lane tries a batch again for as long as `maxAge`; what that can be the lane checks.
     if (millisOf(maxAge) > resolved.settings.duplicateWindowMillis) {
-      return invalid({
+      return invalid(options, {
         option: "duplicateWindow",
         value: options.duplicateWindow ?? "20 minutes",
         expected: "at least maxAge, or a write that is tried again can be stored twice"

@@ -10,6 +10,9 @@ import { basic, type Credentials, type Secret, secretOf } from "../../transport/
 import { baseOf, headersOf } from "../../transport/poster.js"
 import type { Address, TlsOptions } from "../../transport/stream.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "opentsdb"
+
 /**
  * What both wires have. Delivery has defaults of its own here: `hostTag: "auto"`, with the key `host`.
  *
@@ -115,11 +118,11 @@ export interface HttpTarget extends Points {
 
 type Refuse = (option: string, value: string, expected: string) => void
 
-const checking = <A>(resolve: (refuse: Refuse) => A): Effect.Effect<A, InvalidOption> =>
+const checking = <A>({ name }: DeliveryOptions, resolve: (refuse: Refuse) => A): Effect.Effect<A, InvalidOption> =>
   Effect.suspend(() => {
     let failure: InvalidOption | undefined
     const resolved = resolve((option, value, expected) => {
-      failure ??= new InvalidOption({ option, value, expected })
+      failure ??= new InvalidOption({ sink: String(name ?? sinkName), option, value, expected })
     })
     return failure === undefined ? Effect.succeed(resolved) : Effect.fail(failure)
   })
@@ -148,7 +151,7 @@ const pointsOf = (options: PointOptions, resolution: Resolution, refuse: Refuse)
 }
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  checking((refuse) => {
+  checking(options, (refuse) => {
     const { acknowledge = "none", host, port = 4242, tls } = options
     // A scheme, a path or a port in it would be looked up as a name.
     const isHost = typeof host === "string" && (/^[\w.-]+$/.test(host) || /^[\da-f:.]+(%[\w.-]+)?$/i.test(host))
@@ -162,7 +165,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   })
 
 export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarget, InvalidOption> =>
-  checking((refuse) => {
+  checking(options, (refuse) => {
     const { acknowledge = "queued", gzip = 1000, password, username } = options
     const base = baseOf(options.url, /\/(api\/put)?\/?$/, refuse)
     oneOf(refuse, "acknowledge", acknowledge, ["queued", "stored"])

@@ -7,6 +7,9 @@ import type { Server, TagStyle } from "../../encoding/statsdNames.js"
 import type { DeliveryOptions } from "../../Sink.js"
 import { InvalidOption } from "../../Sink.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "statsd"
+
 /**
  * All have defaults, also those of delivery: here at most 5000 measurements and 256 KiB a write, `ambiguous: "drop"`, as
  * StatsD adds up what it is sent, and `aggregate: { timer: false, distribution: false }`, as it wants their samples.
@@ -95,7 +98,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   Effect.suspend(() => {
     let failure: InvalidOption | undefined
     const refuse = (option: string, value: unknown, expected: string): void => {
-      failure ??= new InvalidOption({ option, value: show(value), expected })
+      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value: show(value), expected })
     }
     const oneOf = <A extends string>(option: keyof Options, value: A, all: ReadonlyArray<A>): A => {
       if (!all.includes(value)) refuse(option, value, `one of ${all.join(", ")}`)

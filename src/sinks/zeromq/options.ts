@@ -5,6 +5,9 @@ import { Duration, Effect, Option } from "effect"
 import type { DeliveryOptions } from "../../Sink.js"
 import { InvalidOption } from "../../Sink.js"
 
+/** What it is called unless it is given a name. */
+export const sinkName = "zeromq"
+
 /**
  * All have defaults, also those of delivery: here at most 1000 measurements and 1 MB a write. Native messages have the tag
  * `host` (`hostTag: "auto"`), so that gauges of several processes are told apart; on one host, give `tags` that do.
@@ -69,7 +72,9 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     ).find(([isGood]) => !isGood)
     if (problem === undefined) return Effect.succeed({ format, highWaterMark, host, port, publisher, source })
     const [, option, value, expected] = problem
-    return Effect.fail(new InvalidOption({ option, value: show(value), expected }))
+    return Effect.fail(
+      new InvalidOption({ sink: String(options.name ?? sinkName), option, value: show(value), expected })
+    )
   })
 
 const isHost = (host: string): boolean => /^[\w.:%-]+$/.test(host)
