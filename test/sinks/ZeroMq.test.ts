@@ -136,7 +136,10 @@ describe("ZeroMq", () => {
   it.effect("says which option cannot work", () =>
     Effect.gen(function* () {
       for (const [options, message] of [
-        [{ host: "tcp://x" }, 'zeromq: option host: "tcp://x" is not a host\'s name or address, without scheme and port'],
+        [
+          { host: "tcp://x" },
+          'zeromq: option host: "tcp://x" is not a host\'s name or address, without scheme and port'
+        ],
         [{ port: 0 }, "zeromq: option port: 0 is not a port from 1 to 65535"],
         [{ format: "json" as never }, 'zeromq: option format: "json" is not one of native, zibrato'],
         [{ source: "a|b" }, 'zeromq: option source: "a|b" is not a text without |'],
