@@ -98,7 +98,8 @@ export const make = ({ address, pacing, probe }: DatagramOptions): Effect.Effect
           clearTimeout(timer)
           resume(port.failed === undefined ? Effect.succeed(port) : Effect.fail(failure(port.failed)))
         }
-        const timer = setTimeout(end, probeMillis)
+        // In a process that was busy meanwhile the time is over before it has looked for an answer.
+        const timer = setTimeout(() => setImmediate(end), probeMillis)
         post(port, probe, (code) => {
           if (code === undefined || full.has(code)) return
           fail(port, code)

@@ -68,6 +68,21 @@ describe("datagrams over UDP", () => {
     })
   )
 
+  it.scopedLive("are known not to be wanted also by a process that is busy", () =>
+    Effect.gen(function* () {
+      const datagrams = yield* toUdp(yield* free)
+      let isBusy = true
+      const work = (): void => {
+        const end = Date.now() + 20
+        while (Date.now() < end);
+        if (isBusy) setImmediate(work)
+      }
+      work()
+      const failure = yield* Effect.flip(datagrams.open).pipe(Effect.ensuring(Effect.sync(() => (isBusy = false))))
+      assert.include(failure.reason, "nobody listens")
+    })
+  )
+
   it.scopedLive("are not sent where nobody listens, and are once somebody does", () =>
     Effect.gen(function* () {
       const port = yield* free
