@@ -1,6 +1,7 @@
 /**
- * An HTTP service under load, and its metrics live on the terminal; with INFLUXDB_URL set also in InfluxDB. Requests, the runtime
- * and what is recorded with Effect's own `Metric` are measured without a word in the handlers. `npm run demo`.
+ * An HTTP service under load, and its metrics live on the terminal and on a page, whose address it prints; with INFLUXDB_URL set
+ * also in InfluxDB. Requests, the runtime and what is recorded with Effect's own `Metric` are measured without a word in the
+ * handlers. `npm run demo`.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpRouter from "@effect/platform/HttpRouter"
@@ -10,7 +11,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Data, Effect, Layer, Metric, Option, Random } from "effect"
-import { Console, EffectMetrics, HttpServerMetrics, InfluxDb, Metrics, RuntimeMetrics } from "effect-metrics"
+import { Console, Dashboard, EffectMetrics, HttpServerMetrics, InfluxDb, Metrics, RuntimeMetrics } from "effect-metrics"
 import { createServer } from "node:http"
 import { accounted, durationOf, refuse, teardown } from "./support/demo.js"
 
@@ -95,7 +96,7 @@ const MetricsLive = Layer.unwrapEffect(
     const url = yield* Config.option(Config.nonEmptyString("INFLUXDB_URL"))
     const database = yield* Config.withDefault(Config.nonEmptyString("INFLUXDB_DATABASE"), "effect_metrics_demo")
     const influx = { url: Option.getOrElse(url, () => ""), database, createDatabase: true, enabled: Option.isSome(url) }
-    const sinks = Layer.mergeAll(Console.layer(), InfluxDb.layerFetch(influx))
+    const sinks = Layer.mergeAll(Console.layer(), Dashboard.layer({ title: "shop" }), InfluxDb.layerFetch(influx))
     const runtime = RuntimeMetrics.layer({ groups: ["eventLoop", "gc", "memory", "cpu"] })
     return Layer.mergeAll(sinks, EffectMetrics.layer(), runtime)
   })
