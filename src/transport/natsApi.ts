@@ -66,6 +66,9 @@ export interface Messages {
 export interface Consumer {
   readonly consume: (options: {
     readonly max_messages: number
+    /** Milliseconds. */
+    readonly expires: number
+    readonly idle_heartbeat: number
     readonly callback: (message: Message) => void
   }) => Promise<Messages>
 }

@@ -23,6 +23,8 @@ export interface ConsumerSettings extends StreamSettings {
 const pauseMillis = 1000
 const longestPauseMillis = 300_000
 const answerMillis = 5000
+/** A server that says nothing for two heartbeats is asked again: it may have died with what it was asked for. */
+const pulls = { max_messages: 100, expires: 10_000, idle_heartbeat: 1000 }
 /** How often an acknowledgement is tried; after that the message is delivered again. */
 const ackTries = 6
 
@@ -171,7 +173,7 @@ export const subscriber = (
             const consumer = await loaded.jetstream
               .jetstream(connection!, { timeout: answerMillis })
               .consumers.get(settings.stream, durable)
-            const messages = await consumer.consume({ max_messages: 100, callback: take })
+            const messages = await consumer.consume({ ...pulls, callback: take })
             consuming = [...consuming, messages]
             if (stopped) messages.stop()
             const failed = await messages.closed()

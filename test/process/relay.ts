@@ -6,9 +6,11 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Deferred, Effect, Layer, Logger, LogLevel, Option, Redacted, Runtime, Schedule } from "effect"
 import * as Metrics from "../../src/Metrics.js"
 import * as Broker from "../../src/relay/Broker.js"
+import * as Transport from "../../src/relay/Transport.js"
 import * as Worker from "../../src/relay/Worker.js"
 import * as InfluxDb from "../../src/sinks/InfluxDb.js"
 import * as Librato from "../../src/sinks/Librato.js"
+import * as Nats from "../../src/sinks/Nats.js"
 import * as ZeroMq from "../../src/sinks/ZeroMq.js"
 import type { Answers, Ask, PartOptions } from "../relay/processes.js"
 import { recorder } from "./load.js"
@@ -96,6 +98,64 @@ const worker = ({ database, influxDb, levels, librato, port }: PartOptions["work
   )
 }
 
+const hits = Metrics.counter("hits", { level: "info", tagKeys: ["route"] })
+const latency = Metrics.timer("latency")
+const routes = ["/a", "/b", "/c"] as const
+
+const natsPublisher = ({ index, servers }: PartOptions["natsPublisher"]): void => {
+  const step = Effect.gen(function* () {
+    for (let i = 0; i < 30; i++) {
+      yield* Metrics.increment(hits, { tags: { route: routes[i % 3]! } })
+      yield* Metrics.record(latency, (i + 1) / 1024)
+    }
+    // Several at one time of the clock, which a backend that overwrites by it must tell apart.
+    for (let n = 0; n < 5; n++) yield* Metrics.emit("order", { n }, { tags: { shop: "berlin" } })
+    yield* Effect.sleep(5)
+  })
+  run(
+    "natsPublisher",
+    Nats.layer({
+      servers,
+      replicas: 3,
+      hostTag: "none",
+      tags: { instance: String(index) },
+      schedule: Schedule.fixed(50),
+      retry: { initial: "50 millis", max: "500 millis" },
+      shutdownTimeout: "40 seconds"
+    }),
+    {
+      record: (millis) =>
+        Effect.suspend(() => {
+          const end = performance.now() + millis
+          return Effect.repeat(step, { while: () => performance.now() < end })
+        }).pipe(Effect.zipRight(ledger))
+    },
+    hub
+  )
+}
+
+const natsWorker = ({ database, influxDb, servers, windows }: PartOptions["natsWorker"]): void => {
+  const account = Effect.flatMap(Worker.Worker, ({ account }) => account)
+  run(
+    "natsWorker",
+    Worker.layer({ windows, transport: Transport.nats({ servers, replicas: 3, ackWait: "3 seconds" }) }).pipe(
+      Layer.provideMerge(
+        InfluxDb.layerFetch({
+          url: influxDb,
+          database,
+          hostTag: "none",
+          schedule: Schedule.fixed(100),
+          triggerSize: 50,
+          view: ({ name, tags }) => (name.startsWith("effect_metrics.") ? Option.none() : Option.some({ name, tags })),
+          shutdownTimeout: "20 seconds"
+        })
+      )
+    ),
+    { account: () => account },
+    Effect.zipWith(account, hub, (account, ledgers) => () => ({ account, ledgers: ledgers() }))
+  )
+}
+
 // Its parent is gone, and with it whoever would end this.
 process.on("disconnect", () => process.exit(1))
 
@@ -105,3 +165,5 @@ const given: unknown = JSON.parse(options)
 if (part === "publisher") publisher(given as PartOptions["publisher"])
 if (part === "broker") broker(given as PartOptions["broker"])
 if (part === "worker") worker(given as PartOptions["worker"])
+if (part === "natsPublisher") natsPublisher(given as PartOptions["natsPublisher"])
+if (part === "natsWorker") natsWorker(given as PartOptions["natsWorker"])

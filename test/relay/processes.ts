@@ -19,6 +19,14 @@ export interface PartOptions {
     readonly database: string
     readonly librato: string
   }
+  /** They share the messages of a stream on these servers, and write windows as they come. */
+  readonly natsPublisher: { readonly servers: ReadonlyArray<string>; readonly index: number }
+  readonly natsWorker: {
+    readonly servers: ReadonlyArray<string>
+    readonly influxDb: string
+    readonly database: string
+    readonly windows: "merge" | "keep"
+  }
 }
 
 /** What a part can be asked for, with a number, and what it then answers. */
@@ -31,6 +39,11 @@ export interface Answers {
   }
   readonly broker: object
   readonly worker: { readonly account: Account }
+  readonly natsPublisher: {
+    /** Records for so many milliseconds. */
+    readonly record: Ledger
+  }
+  readonly natsWorker: { readonly account: Account }
 }
 
 /** What a part says when it has ended in order. */
@@ -38,6 +51,8 @@ export interface LastWords {
   readonly publisher: ReadonlyArray<LaneLedger>
   readonly broker: null
   readonly worker: { readonly account: Account; readonly ledgers: ReadonlyArray<LaneLedger> }
+  readonly natsPublisher: ReadonlyArray<LaneLedger>
+  readonly natsWorker: { readonly account: Account; readonly ledgers: ReadonlyArray<LaneLedger> }
 }
 
 export interface Ask {
