@@ -1,0 +1,140 @@
+/** The options of the service over all pipes: what they can be, and what they are where nothing is said. */
+import { Duration, Effect, Option, Redacted } from "effect"
+import { InvalidOption } from "../Sink.js"
+import type { HostOptions } from "./host.js"
+import type { ListenOptions } from "./listen.js"
+import { reserved, type ServerOptions } from "./server.js"
+
+/**
+ * All are optional.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The address to listen on. One that others can reach needs a `token`. Default `"127.0.0.1"`. */
+  readonly host?: string | undefined
+  /** 0 for one that is free: see {@link Address}. Default 7828. */
+  readonly port?: number | undefined
+  /** Where the JSON is. Default `"/stats"`. */
+  readonly path?: string | undefined
+  /** The folder with the pipes, `<pid>.stats`. Default: that of `NamedPipe`. */
+  readonly dir?: string | undefined
+  /**
+   * What whoever reads must send, as `Authorization: Bearer ...`; the page asks for it. Visible ASCII characters, without spaces.
+   * Default: nothing is asked for.
+   */
+  readonly token?: Redacted.Redacted | undefined
+  /** Names, beside `localhost`, addresses and the machine's own name, by which it may be asked for. Default: none. */
+  readonly hosts?: ReadonlyArray<string> | undefined
+  /** The status of a path that is not there: 400 as in statvent. Default 404. */
+  readonly notFound?: 400 | 404 | undefined
+  /**
+   * How `/stats` makes one number of several. `"by-kind"`: counters and gauges are added up, percentiles are the maximum, means are
+   * weighted. `"plain"`: everything is added up, as in statvent. Default `"by-kind"`.
+   */
+  readonly sum?: "by-kind" | "plain" | undefined
+  /** How long a pipe may take. A process that takes longer is `slow`, and its last values stand in. Default 500 ms. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** Pipes that are read at once. Default 32. */
+  readonly concurrency?: number | undefined
+  /** Who asks within this time of a reading gets that reading. Default 200 ms. */
+  readonly fresh?: Duration.DurationInput | undefined
+  /** How long a process is listed after its end, and the gauges of one that is silent are shown. Default 5 minutes. */
+  readonly keep?: Duration.DurationInput | undefined
+  /** How long a process must have been dead until its pipe is removed. Default 2 s. */
+  readonly unlinkAfter?: Duration.DurationInput | undefined
+  /** Also reads pipes of other users. What they write is shown as any other. Default `false`. */
+  readonly trustOthers?: boolean | undefined
+  /** Pipes that are read at most. Default 1024. */
+  readonly maxProcesses?: number | undefined
+  /** Series that are kept at most, of all processes together. Default 200 000. */
+  readonly maxSeries?: number | undefined
+  /** A pipe with more is not read. Default 16 MiB. */
+  readonly maxBytes?: number | undefined
+  /** Connections at once; a further one takes the place of the one that has been idle for longest. Default 256. */
+  readonly maxConnections?: number | undefined
+  /** How long requests may go on that are being answered when the scope closes. Default 2 s. */
+  readonly shutdownTimeout?: Duration.DurationInput | undefined
+}
+
+/** Checked, and complete. */
+export interface Resolved {
+  readonly host: Omit<HostOptions, "dir">
+  readonly dir: string | undefined
+  readonly server: ServerOptions
+  readonly listen: ListenOptions
+}
+
+/** `setTimeout` fires at once beyond this. */
+const maxTimer = 2 ** 31 - 1
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "" && !value.includes("\0")
+
+const show = (value: unknown): string =>
+  (typeof value === "string" || Array.isArray(value) ? JSON.stringify(value) : String(value)).slice(0, 100)
+
+export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption> =>
+  Effect.suspend(() => {
+    let failure: InvalidOption | undefined
+    const expect = (option: string, value: unknown, isGood: boolean, expected: string): void => {
+      if (!isGood) failure ??= new InvalidOption({ option, value: show(value), expected })
+    }
+    const whole = (option: keyof Options, least: number, most: number, fallback: number): number => {
+      const value: unknown = options[option] ?? fallback
+      const isGood = typeof value === "number" && Number.isInteger(value) && value >= least && value <= most
+      expect(option, value, isGood, `a whole number from ${least} to ${most}`)
+      return isGood ? value : fallback
+    }
+    const millis = (option: keyof Options, least: number, fallback: number): number => {
+      const value: unknown = options[option]
+      if (value === undefined) return fallback
+      const decoded = Option.getOrUndefined(Duration.decodeUnknown(value))
+      const found = decoded === undefined ? NaN : Duration.toMillis(decoded)
+      expect(option, value, found >= least, least > 0 ? `a duration of at least ${least} ms` : "a duration")
+      return Math.min(found, maxTimer)
+    }
+
+    const { dir, host = "127.0.0.1", hosts = [], notFound = 404, path = "/stats", sum = "by-kind", token } = options
+    const { trustOthers = false } = options
+    expect("host", host, isText(host), "an address or a name")
+    expect("dir", dir, dir === undefined || isText(dir), "a folder")
+    expect("path", path, isText(path) && /^\/[\w.~!$&'()*+,;=:@%/-]*$/.test(path), "a path that starts with /")
+    expect("path", path, !reserved.includes(path), `a path of its own: there are ${reserved.join(", ")}`)
+    expect("hosts", hosts, Array.isArray(hosts) && hosts.every(isText), "a list of names")
+    expect("notFound", notFound, notFound === 404 || notFound === 400, "400 or 404")
+    expect("sum", sum, sum === "by-kind" || sum === "plain", 'one of "by-kind", "plain"')
+    expect("trustOthers", trustOthers, typeof trustOthers === "boolean", "true or false")
+    if (token !== undefined) {
+      const isGood = Redacted.isRedacted(token) && /^[!-~]+$/.test(String(Redacted.value(token)))
+      expect("token", "<redacted>", isGood, "a Redacted text of visible ASCII characters, without spaces")
+    } else {
+      expect("token", undefined, !isText(host) || isLoopback(host), `a token, as others can reach ${show(host)}`)
+    }
+
+    const resolved: Resolved = {
+      dir,
+      host: {
+        sum,
+        timeoutMillis: millis("timeout", 1, 500),
+        concurrency: whole("concurrency", 1, 1024, 32),
+        freshMillis: millis("fresh", 0, 200),
+        keepMillis: millis("keep", 0, 5 * 60_000),
+        unlinkAfterMillis: millis("unlinkAfter", 0, 2_000),
+        owner: trustOthers ? "anyone" : "ours",
+        maxProcesses: whole("maxProcesses", 1, 65_536, 1024),
+        maxSeries: whole("maxSeries", 1, 10_000_000, 200_000),
+        maxBytes: whole("maxBytes", 1, 2 ** 30, 16 * 1024 * 1024)
+      },
+      server: { path, token, hosts, notFound },
+      listen: {
+        host,
+        port: whole("port", 0, 65_535, 7828),
+        maxConnections: whole("maxConnections", 1, 65_536, 256),
+        shutdownTimeout: Duration.millis(millis("shutdownTimeout", 0, 2_000))
+      }
+    }
+    return failure === undefined ? Effect.succeed(resolved) : Effect.fail(failure)
+  })
