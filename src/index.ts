@@ -111,6 +111,13 @@ export * as RuntimeMetrics from "./sources/RuntimeMetrics.js"
 export * as Sink from "./Sink.js"
 
 /**
+ * The web service over the pipes of a host: JSON, Prometheus' text, and a page.
+ *
+ * @since 0.1.0
+ */
+export * as StatsServer from "./web/StatsServer.js"
+
+/**
  * A sink for StatsD: etsy's daemon and what speaks its protocol, and DogStatsD; over UDP, Unix sockets and TCP.
  *
  * @since 0.1.0

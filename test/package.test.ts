@@ -51,7 +51,8 @@ const publicModules = async (): Promise<Map<string, string>> => {
     ...(await modules("src")),
     ...(await modules("src/sinks")),
     ...(await modules("src/sources")),
-    ...(await modules("src/relay"))
+    ...(await modules("src/relay")),
+    ...(await modules("src/web"))
   ])
 }
 
@@ -156,7 +157,11 @@ describe("the packed package", () => {
       [...top],
       ["dist", "src", "examples", "docs", "package.json", "README.md", "LICENSE", "CHANGELOG.md"]
     )
-    for (const path of packed.filter((path) => path.startsWith("src/"))) {
+    // The page of the web service is as it is, apart from what only its types need.
+    for (const path of packed.filter((path) => path.startsWith("src/web/page/"))) {
+      assert.include(packed, path.replace(/^src/, "dist"))
+    }
+    for (const path of packed.filter((path) => path.startsWith("src/") && !path.startsWith("src/web/page/"))) {
       const built = path.replace(/^src/, "dist").replace(/ts$/, "")
       assert.includeMembers([...packed], [`${built}js`, `${built}d.ts`, `${built}js.map`, `${built}d.ts.map`])
     }
