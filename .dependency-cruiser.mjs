@@ -92,8 +92,8 @@ export default {
     only(
       "http-sources-below-sinks",
       "^src/sources/(Http[^/]*[.]ts$|http/)",
-      ["^src/sources/http/", "^src/(Metrics|Measurement)[.]ts$", effect],
-      "The HTTP sources record as any app does, through Metrics; all they know beside it is Effect's platform."
+      ["^src/sources/http/", "^src/(Metrics|Measurement|delivery/resolve)[.]ts$", effect],
+      "The HTTP sources record as any app does, through Metrics; all they know beside it is Effect's platform, and how an option that cannot work is told."
     ),
     {
       name: "sinks-apart",

@@ -74,6 +74,30 @@ const browserConsole: Output = {
 
 const sink = "console"
 
+/** An option that cannot work is an error when the layer is built. */
+const check = ({
+  color,
+  format,
+  maxPoints,
+  maxRows,
+  name,
+  output
+}: Options): Effect.Effect<void, Sink.InvalidOption> => {
+  const isCount = (value: unknown, least: number): boolean => Number.isInteger(value) && Number(value) >= least
+  const checks: ReadonlyArray<readonly [option: string, value: unknown, isGood: boolean, expected: string]> = [
+    ["output", output, typeof output?.write === "function", "an object with a method write"],
+    ["format", format, ["auto", "table", "lines"].includes(format!), "one of auto, table, lines"],
+    ["color", color, ["auto", "always", "never"].includes(color!), "one of auto, always, never"],
+    ["maxRows", maxRows, isCount(maxRows, 1), "a whole number from 1 on"],
+    ["maxPoints", maxPoints, isCount(maxPoints, 0), "a whole number from 0 on"]
+  ]
+  const bad = checks.find(([, value, isGood]) => value !== undefined && !isGood)
+  if (bad === undefined) return Effect.void
+  const [option, value, , expected] = bad
+  const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : String(value)
+  return Effect.fail(new Sink.InvalidOption({ sink: String(name ?? sink), option, value: shown, expected }))
+}
+
 /** Half the shortest interval that people can follow: how soon the table notices that nothing happens. */
 const idleCheck: Duration.DurationInput = "500 millis"
 
@@ -83,8 +107,9 @@ const idleCheck: Duration.DurationInput = "500 millis"
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<Sink.Sink, never, Scope.Scope> =>
+export const make = (options: Options = {}): Effect.Effect<Sink.Sink, Sink.InvalidOption, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* check(options)
     const { env = {}, stderr, stdout } = currentProcess()
     const output = options.output ?? stdout ?? browserConsole
     const isTerminal = output.isTTY === true && env["TERM"] !== "dumb"
@@ -92,8 +117,8 @@ export const make = (options: Options = {}): Effect.Effect<Sink.Sink, never, Sco
     const colored = color === "auto" ? isColored(env, isTerminal) : color === "always"
     const format = options.format ?? "auto"
     const state = State.make({
-      maxRows: Math.max(1, options.maxRows ?? 1000),
-      maxPoints: Math.max(0, options.maxPoints ?? 5),
+      maxRows: options.maxRows ?? 1000,
+      maxPoints: options.maxPoints ?? 5,
       startMillis: yield* Clock.currentTimeMillis
     })
     // A second table on the same terminal would overwrite the first; its lines go above it.

@@ -17,6 +17,7 @@ import { dual } from "effect/Function"
 import * as Metrics from "../Metrics.js"
 import { declare, library } from "./http/book.js"
 import { hasNoBody, type Instrument, type Key, lengthOf, methodOf, naming, type Semantics } from "./http/names.js"
+import { check } from "./http/options.js"
 import { ownTags } from "./http/tags.js"
 
 export type { Instrument, Semantics } from "./http/names.js"
@@ -75,7 +76,8 @@ class Route extends Context.Reference<Route>()("effect-metrics/HttpClientMetrics
 
 /**
  * Measures the requests of a client. What is below it (a middleware of the client's that retries, say) is one request. The
- * duration is that until the head of the response is there, its size what its `content-length` says.
+ * duration is that until the head of the response is there, its size what its `content-length` says. An option that cannot
+ * work is thrown as `Sink.InvalidOption`.
  *
  * @example
  * import { HttpClient } from "@effect/platform"
@@ -93,6 +95,7 @@ class Route extends Context.Reference<Route>()("effect-metrics/HttpClientMetrics
 export const instrument = (
   options: Options = {}
 ): (<E, R>(client: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>) => {
+  check(options)
   const named = naming("client", options.semantics, options.prefix)
   const instruments = declare(named, options.instruments, options.level)
   const books = library(instruments, named)

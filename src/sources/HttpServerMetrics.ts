@@ -15,6 +15,7 @@ import * as Metrics from "../Metrics.js"
 import { declare, library } from "./http/book.js"
 import { type Annotations, Current, Exchange, type Rules } from "./http/exchange.js"
 import { type Instrument, methodOf, naming, type Semantics } from "./http/names.js"
+import { check, oneOf } from "./http/options.js"
 import { listening, matchedInside } from "./http/route.js"
 
 export type { Annotations } from "./http/exchange.js"
@@ -76,6 +77,8 @@ export interface Options {
  * Requests that no route matches have the route `unmatched`; so have those to an app without a router, unless it says its
  * route by `annotate`.
  *
+ * An option that cannot work is thrown as `Sink.InvalidOption` when the middleware is made.
+ *
  * @example
  * import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
  * import { HttpServerMetrics } from "effect-metrics"
@@ -93,6 +96,7 @@ export const middleware = (
 ): (<E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>) => {
+  check(options, oneOf("point.remoteIp", options.point?.remoteIp, ["tag", "field", "none"]))
   const named = naming("server", options.semantics, options.prefix)
   const instruments = declare(named, options.instruments, options.level)
   const books = library(instruments, named)

@@ -185,8 +185,20 @@ describe("Console", () => {
 
   it.effect("fails to be made with an option that cannot be", () =>
     Effect.gen(function* () {
-      const error = yield* Layer.build(Console.layer({ batchSize: 0 })).pipe(Effect.scoped, Effect.flip)
-      assert.strictEqual(error._tag, "InvalidOption")
+      const bad: ReadonlyArray<readonly [options: object, message: string]> = [
+        [{ batchSize: 0 }, "console: option batchSize: 0 is not a whole number"],
+        [{ name: "mine", format: "tabel" }, 'mine: option format: "tabel" is not one of auto, table, lines'],
+        [{ color: true }, "console: option color: true is not one of auto, always, never"],
+        [{ maxRows: 0 }, "console: option maxRows: 0 is not a whole number from 1 on"],
+        [{ maxPoints: 1.5 }, "console: option maxPoints: 1.5 is not a whole number from 0 on"],
+        [{ output: {} }, "console: option output: [object Object] is not an object with a method write"]
+      ]
+      for (const [options, message] of bad) {
+        // As a program without types would give them.
+        const error = yield* Layer.build(Console.layer(options as Console.Options)).pipe(Effect.scoped, Effect.flip)
+        assert.strictEqual(error._tag, "InvalidOption")
+        assert.include(error.message, message)
+      }
     })
   )
 })

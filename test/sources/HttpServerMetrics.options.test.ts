@@ -8,7 +8,7 @@ import * as Socket from "@effect/platform/Socket"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, flow, Stream } from "effect"
-import { HttpServerMetrics, Measurement } from "effect-metrics"
+import { HttpClientMetrics, HttpServerMetrics, Measurement } from "effect-metrics"
 import { FaultySink, TestMetrics } from "effect-metrics/testing"
 import { counted, eventually, inFlight, lines, serving } from "./server.js"
 
@@ -37,6 +37,25 @@ const served = (options: HttpServerMetrics.Options) =>
 const names = Effect.map(TestMetrics.all, (all) => Array.from(new Set(all.map(({ name }) => name))).sort())
 
 describe("options", () => {
+  it("that cannot work are thrown when a middleware is made, for programs without types", () => {
+    const bad: ReadonlyArray<readonly [options: object, message: string]> = [
+      [{ semantics: "otel" }, 'option semantics: "otel" is not one of default, opentelemetry'],
+      [{ instruments: ["request"] }, 'option instruments: ["request"] is not a list of requests, duration'],
+      [{ prefix: 5 }, "option prefix: 5 is not a string"],
+      [{ level: false }, "option level: false is not a string"]
+    ]
+    for (const [options, message] of bad) {
+      for (const make of [HttpServerMetrics.middleware, HttpClientMetrics.instrument]) {
+        assert.throws(() => make(options), message)
+      }
+    }
+    const point = { remoteIp: "label" as never }
+    assert.throws(
+      () => HttpServerMetrics.middleware({ point }),
+      'option point.remoteIp: "label" is not one of tag, field, none'
+    )
+  })
+
   it.live("choose instruments, their prefix and level", () =>
     Effect.gen(function* () {
       const { ask } = yield* served({ prefix: "web", instruments: ["requests", "duration"], level: "debug" })

@@ -58,7 +58,7 @@ export const methodOf = (method: string): string => {
 /** The buckets, in seconds, that OpenTelemetry's conventions advise for the durations of requests. */
 const advised = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 
-const all: ReadonlyArray<Instrument> = ["requests", "duration", "inFlight", "requestSize", "responseSize"]
+export const all: ReadonlyArray<Instrument> = ["requests", "duration", "inFlight", "requestSize", "responseSize"]
 
 const schemeOf = (origin: string): string => origin.slice(0, origin.indexOf(":"))
 
