@@ -109,7 +109,7 @@ export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption
     expect("trustOthers", trustOthers, typeof trustOthers === "boolean", "true or false")
     if (token !== undefined) {
       const isGood = Redacted.isRedacted(token) && /^[!-~]+$/.test(String(Redacted.value(token)))
-      expect("token", "<redacted>", isGood, "a Redacted text of visible ASCII characters, without spaces")
+      expect("token", token, isGood, "a Redacted text of visible ASCII characters, without spaces")
     } else {
       expect("token", undefined, !isText(host) || isLoopback(host), `a token, as others can reach ${show(host)}`)
     }
