@@ -91,6 +91,8 @@ export const classify = (error: unknown, broke: string): { readonly what: string
       code ??= own
       const known =
         beforeConnection[own] ?? (own.startsWith("CERT_") ? "the server's certificate is not valid" : undefined)
+      // The parser of Node and undici, which both read HTTP.
+      if (own.startsWith("HPE_")) return { what: `what answers does not speak HTTP (${own})`, ambiguous: true }
       if (own === "EPROTO" && handshake.test(String(message))) return { what: "TLS failed (EPROTO)", ambiguous: false }
       if (known !== undefined) return { what: `${known} (${own})`, ambiguous: false }
       if (connecting.has(String(syscall))) return { what: `could not connect (${own})`, ambiguous: false }

@@ -2,7 +2,7 @@
  * Connections to NATS servers, the stream that keeps messages until workers have written them, and what errors of either mean.
  */
 import { Effect, Redacted } from "effect"
-import { NatsMissing } from "./failure.js"
+import { classify, NatsMissing } from "./failure.js"
 import type { Connection, JetStream, StreamConfig, Tls, Transport } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 import { load } from "./node.js"
@@ -50,10 +50,14 @@ export const explain = (error: unknown): string => {
     case "ConsumerNotFoundError":
       return code === fullCode ? "the stream is full" : `JetStream refuses (${code}: ${error.message.slice(0, 200)})`
     default:
-      return cause(error) === "RequestError" || error.name === "RequestError"
-        ? explainCause(error)
-        : `no connection (${error.name})`
+      return cause(error) === "RequestError" || error.name === "RequestError" ? explainCause(error) : unconnected(error)
   }
+}
+
+const unconnected = (error: Error): string => {
+  if (error.message === "server does not support 'tls'") return "no connection: the server does not speak TLS"
+  const { what } = classify(error, "")
+  return what === "" ? `no connection (${error.name})` : `no connection: ${what.trim()}`
 }
 
 const cause = (error: Error): string => (error.cause instanceof Error ? error.cause.name : "")

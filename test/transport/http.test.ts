@@ -197,6 +197,14 @@ describe("http", () => {
     })
   )
 
+  it.effect("knows what does not speak HTTP", () =>
+    Effect.gen(function* () {
+      const failure = yield* failureOf(errorOf({}, "fetch failed", errorOf({ code: "HPE_INVALID_CONSTANT" })))
+      const reason = "what answers does not speak HTTP (HPE_INVALID_CONSTANT) at http://host:1/write"
+      assert.deepStrictEqual([failure.reason, failure.ambiguous], [reason, true])
+    })
+  )
+
   it.effect("counts as not stored only what never reached the server", () =>
     Effect.gen(function* () {
       const dead = [

@@ -56,6 +56,22 @@ describe("a stream that exists", () => {
 describe("errors", () => {
   it("are told without the words of a connection, which may repeat what was sent", () => {
     assert.notInclude(explain(new Error("canary")), "canary")
+    const named = (name: string, message: string, cause?: unknown) =>
+      Object.assign(new Error(message, { cause }), { name })
+    const refused = Object.assign(new Error("connect canary"), { code: "ECONNREFUSED", syscall: "connect" })
+    assert.strictEqual(
+      explain(named("ConnectionError", "connection refused", refused)),
+      "no connection: connection refused (ECONNREFUSED)"
+    )
+    assert.strictEqual(
+      explain(Object.assign(new Error("canary"), { code: "ENOTFOUND" })),
+      "no connection: no such host (ENOTFOUND)"
+    )
+    assert.strictEqual(
+      explain(named("ConnectionError", "server does not support 'tls'")),
+      "no connection: the server does not speak TLS"
+    )
+    assert.strictEqual(explain(named("ConnectionError", "canary")), "no connection (ConnectionError)")
     assert.strictEqual(explain("canary"), "NATS failed")
   })
 
