@@ -6,6 +6,7 @@ import { Effect, Logger } from "effect"
 import { readFileSync } from "node:fs"
 import { arranged } from "./arguments.js"
 import { broker } from "./broker.js"
+import { check } from "./check.js"
 import { codeOf, lineOf, Usage } from "./failures.js"
 import { logger, tell, withHelp } from "./output.js"
 import { refusal } from "./secrets.js"
@@ -23,10 +24,10 @@ const command = Command.make(name).pipe(
   Command.withDescription(
     "Metrics of several processes: a broker, and workers that write to any backend; and for scripts."
   ),
-  Command.withSubcommands([broker, worker, send])
+  Command.withSubcommands([broker, worker, send, check])
 )
 
-const commands = ["broker", "worker", "send"]
+const commands = ["broker", "worker", "send", "check"]
 
 const runCommand = Command.run(command, { name, version, executable: name })
 

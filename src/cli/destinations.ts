@@ -65,7 +65,7 @@ const schemes = {
 
 const isScheme = (name: string): name is keyof typeof schemes => Object.hasOwn(schemes, name)
 
-/** Where a text leads, and what to call that: scheme, host and port. */
+/** Where a text leads, and what to call that: without user name and options. */
 export interface Found {
   readonly shown: string
   readonly destination: Destination

@@ -38,7 +38,9 @@ export const partsOf = (
   const bad = (reason: string, sink = scheme) => Either.left(new BadSink({ sink, reason }))
   const url = parse(text)
   if (url === undefined) return bad("not a URL: special characters of names are to be written as %40 and the like")
-  const shown = url.hostname === "" ? `${scheme}:` : `${scheme}://${url.host}`
+  // A path of other characters may be the rest of a password that was not written as it should be.
+  const path = /^\/[\w./-]+$/.test(url.pathname) ? url.pathname : ""
+  const shown = url.hostname === "" ? `${scheme}:${path}` : `${scheme}://${url.host}${path}`
   const sink = url.hostname === "" ? scheme : `${scheme}://${url.hostname}`
   if (url.password !== "") return bad(`a password may not be in a URL, ${inEnvironment(scheme)}`, sink)
   if (url.hash !== "") return bad("what follows # has no meaning: # itself is %23", sink)
