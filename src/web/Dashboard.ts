@@ -10,7 +10,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Layer, type Redacted, type Scope } from "effect"
+import { Effect, type Layer, Redacted, type Scope } from "effect"
 import type * as Path from "node:path"
 import type * as Process from "node:process"
 import type { Metrics } from "../Metrics.js"
@@ -38,7 +38,10 @@ export interface Options extends Sink.ReadOptions {
   readonly port?: number | undefined
   /** The page's title. Default: the name of the script that runs. */
   readonly title?: string | undefined
-  /** What whoever reads must send, as `Authorization: Bearer ...`; the page asks for it. Default: nothing is asked for. */
+  /**
+   * What whoever reads must send, as `Authorization: Bearer ...`; the page asks for it. Visible ASCII characters, without spaces.
+   * Default: nothing is asked for.
+   */
   readonly token?: Redacted.Redacted | undefined
   /** Names, beside `localhost`, addresses and the machine's own name, by which it may be asked for. Default: none. */
   readonly hosts?: ReadonlyArray<string> | undefined
@@ -55,13 +58,25 @@ const shutdownTimeout = "500 millis"
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
 
-const check = ({ host = "127.0.0.1", port = defaultPort, token }: Options): Effect.Effect<void, Sink.InvalidOption> => {
+const check = ({
+  host = "127.0.0.1",
+  hosts = [],
+  port = defaultPort,
+  token
+}: Options): Effect.Effect<void, Sink.InvalidOption> => {
   if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     const expected = "a whole number from 0 to 65535"
     return new Sink.InvalidOption({ option: "port", value: String(port), expected })
   }
   if (typeof host !== "string" || host === "") {
     return new Sink.InvalidOption({ option: "host", value: JSON.stringify(host), expected: "an address or a name" })
+  }
+  if (!(Array.isArray(hosts) && hosts.every((name) => typeof name === "string" && name !== ""))) {
+    return new Sink.InvalidOption({ option: "hosts", value: String(hosts), expected: "a list of names" })
+  }
+  if (token !== undefined && !(Redacted.isRedacted(token) && /^[!-~]+$/.test(String(Redacted.value(token))))) {
+    const expected = "a Redacted text of visible ASCII characters, without spaces"
+    return new Sink.InvalidOption({ option: "token", value: "<redacted>", expected })
   }
   return isLoopback(host) || token !== undefined
     ? Effect.void

@@ -207,6 +207,8 @@ describe("Dashboard", () => {
           error.expected
         ])
       assert.deepStrictEqual(yield* failure({ port: 65_536 }), ["port", "a whole number from 0 to 65535"])
+      const text = "a Redacted text of visible ASCII characters, without spaces"
+      assert.deepStrictEqual(yield* failure({ port: 0, token: Redacted.make("a b") }), ["token", text])
       assert.deepStrictEqual(yield* failure({ port: 0, host: "0.0.0.0" }), [
         "token",
         'a token, as others can reach "0.0.0.0"'

@@ -63,16 +63,18 @@ describe("names from elsewhere", { skip: noChromium !== false }, () => {
       for (let index = 0; index < hostile.length; index++) {
         await page.locator(`#row-${index}`).click({ position: { x: 20, y: 20 } })
         await page.locator("#detail-title").waitFor()
-        await page.getByRole("button", { name: "By process" }).click()
-        // Half a character cannot be asked for.
-        const expected = (await page.locator("#detail-title").innerText()).includes("{d800}") ? 0 : hostile.length
-        await until(
-          () => page.locator("#legend-body tr").count(),
-          (count) => count === expected
-        )
         assert.isFalse(await overflows(page), hostile[index])
         await page.keyboard.press("Escape")
       }
+      // Half a character cannot be asked for, so not the first one.
+      await page.locator("#row-3").click({ position: { x: 20, y: 20 } })
+      await page.getByRole("button", { name: "By process" }).click()
+      await until(
+        () => page.locator("#legend-body tr").count(),
+        (count) => count === hostile.length
+      )
+      assert.isFalse(await overflows(page))
+      await page.keyboard.press("Escape")
       await page.locator("#search").fill("<img src=x onerror=window.__xss=1>no")
       assert.include(await page.locator("#empty").innerText(), "<img src=x onerror=window.__xss=1>no")
       await page.locator("#search").fill("__proto__")
@@ -85,11 +87,7 @@ describe("names from elsewhere", { skip: noChromium !== false }, () => {
         ]),
         [false, 2, 0]
       )
-      // The one that cannot be asked for.
-      assert.deepStrictEqual(
-        complaints.filter((text) => !text.includes("status of 404")),
-        []
-      )
+      assert.deepStrictEqual(complaints, [])
     } finally {
       await server.stop()
     }

@@ -105,6 +105,8 @@ const bare = (value) => {
  */
 export const number = (value, unit) => {
   if (value === undefined || value === null || Number.isNaN(value)) return nothing
+  // In UCUM, what is counted stands in braces.
+  if (unit?.startsWith("{") === true) return number(value, unit.replace(/^\{(.*)\}$/, "$1"))
   const lower = unit?.toLowerCase() ?? "1"
   const factor = timeFactors.get(lower)
   if (factor !== undefined) return signed(value === 0 ? "0 s" : (scaled(value * factor, times) ?? bare(value)))

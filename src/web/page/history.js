@@ -9,8 +9,8 @@ export const depth = 600
 const deepSeries = 5000
 const shallowDepth = 60
 
-/** A later tick than this after another leaves a gap in the plot. */
-const gapMillis = 10_000
+/** Over a longer time no increase a second is told. In a tab that is not seen, browsers let a minute pass between ticks. */
+const gapMillis = 90_000
 
 /** Ticks over which the rate that is shown is taken. */
 const rateTicks = 5
@@ -197,6 +197,11 @@ export class Store {
     }
     if (this.entries.size > this.current.length) this.forget(tick - depth)
     return true
+  }
+
+  /** Nothing was heard for a while: what comes next does not follow what was last. */
+  interrupt() {
+    if (this.timeline.ticks > 0) this.timeline.add(this.timeline.at(this.timeline.ticks - 1) + 1)
   }
 
   /** @param {import("./api.js").Series} series */

@@ -28,6 +28,7 @@ const table = makeTable({
     if (how === "follow" && !detail.isOpen()) return
     byId("columns").classList.add("with-detail")
     detail.open(entry)
+    coverRest()
     table.choose(entry.series.key)
     // Where it covers the table, there is nothing else to be in.
     if (how === "key" || narrow.matches) detail.focus()
@@ -37,10 +38,17 @@ const detail = makeDetail({
   store,
   closed: () => {
     byId("columns").classList.remove("with-detail")
+    coverRest()
     table.choose(undefined)
     table.focus()
   }
 })
+
+/** In a narrow window the pane lies over all the rest, which then cannot be used. */
+const coverRest = () => {
+  for (const id of ["top", "processes", "main"]) byId(id).inert = narrow.matches && detail.isOpen()
+}
+narrow.addEventListener("change", coverRest)
 
 /** @type {import("./api.js").Snapshot | undefined} */
 let last
@@ -205,6 +213,7 @@ const ask = async () => {
   try {
     const snapshot = await Api.snapshot()
     if (dialog.open) dialog.close()
+    if (failures > 0) store.interrupt()
     failures = 0
     failingSince = undefined
     take(snapshot)
