@@ -23,7 +23,7 @@ export interface Common {
 }
 
 /** Why a layer cannot be built: an option that cannot be, an address that cannot be, or a package that is not installed. */
-export type LayerError = InvalidOption | Unavailable | ZeroMq.ZeroMqMissing | Nats.NatsMissing
+export type LayerError = InvalidOption | Unavailable | Nats.MissingPackage
 
 export type SinkLayer = Layer.Layer<Metrics, LayerError>
 

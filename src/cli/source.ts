@@ -1,13 +1,6 @@
 /** Where a worker takes messages from: a broker, or a stream of NATS. */
 import { type Effect, Either, type Scope } from "effect"
-import {
-  type NatsMissing,
-  type NatsOptions,
-  nats,
-  type Subscriber,
-  zeroMq,
-  type ZeroMqMissing
-} from "../relay/Transport.js"
+import { type MissingPackage, type NatsOptions, nats, type Subscriber, zeroMq } from "../relay/Transport.js"
 import type { InvalidOption } from "../Sink.js"
 import type { Destination } from "./destinations.js"
 import { natsOf } from "./natsUrl.js"
@@ -53,9 +46,7 @@ export const sourceOf = (text: string, environment: Environment): Either.Either<
   )
 }
 
-export const transportOf = (
-  source: Source
-): Effect.Effect<Subscriber, InvalidOption | ZeroMqMissing | NatsMissing, Scope.Scope> =>
+export const transportOf = (source: Source): Effect.Effect<Subscriber, InvalidOption | MissingPackage, Scope.Scope> =>
   source._tag === "nats" ? nats(source.options) : zeroMq(source)
 
 /** Whether what the worker writes there comes back to it. */

@@ -12,7 +12,7 @@ import { Duration, Effect, Layer, type Scope } from "effect"
 import * as Metrics from "../Metrics.js"
 import type { InvalidOption } from "../Sink.js"
 import type { TransportFailure } from "../transport/failure.js"
-import type { ZeroMqMissing } from "../transport/failure.js"
+import type { MissingPackage } from "../transport/missing.js"
 import { forwarder } from "../transport/zeroMq.js"
 import { checked, hostCheck, wholeCheck } from "./options.js"
 import { RelayError } from "./Transport.js"
@@ -71,7 +71,7 @@ const toRelayError = ({ reason }: TransportFailure): RelayError => new RelayErro
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Effect.Effect<never, RelayError>, InvalidOption | RelayError | ZeroMqMissing, Scope.Scope> =>
+): Effect.Effect<Effect.Effect<never, RelayError>, InvalidOption | RelayError | MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const {
       highWaterMark = 10_000,
@@ -117,7 +117,7 @@ export const make = (
  * @since 0.1.0
  * @category constructors
  */
-export const run = (options: Options = {}): Effect.Effect<never, InvalidOption | RelayError | ZeroMqMissing> =>
+export const run = (options: Options = {}): Effect.Effect<never, InvalidOption | RelayError | MissingPackage> =>
   Effect.scoped(Effect.flatten(make(options)))
 
 /**
@@ -126,7 +126,7 @@ export const run = (options: Options = {}): Effect.Effect<never, InvalidOption |
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<never, InvalidOption | RelayError | ZeroMqMissing> =>
+export const layer = (options: Options = {}): Layer.Layer<never, InvalidOption | RelayError | MissingPackage> =>
   Layer.scopedDiscard(
     Effect.flatMap(make(options), (forward) =>
       forward.pipe(

@@ -6,8 +6,8 @@
  */
 import { type Duration, Effect, Schema, type Scope } from "effect"
 import { InvalidOption } from "../Sink.js"
-import type { NatsMissing, ZeroMqMissing } from "../transport/failure.js"
 import type { Subscriber } from "../transport/messages.js"
+import type { MissingPackage } from "../transport/missing.js"
 import { isName, isSubject, isWhole, millisOf, resolveServer, type ServerOptions } from "../transport/natsOptions.js"
 import { subscriber as natsSubscriber } from "../transport/natsSubscriber.js"
 import { subscriber } from "../transport/zeroMq.js"
@@ -22,7 +22,7 @@ export type { Received, Subscriber } from "../transport/messages.js"
  * @since 0.1.0
  * @category errors
  */
-export { NatsMissing, ZeroMqMissing } from "../transport/failure.js"
+export { MissingPackage } from "../transport/missing.js"
 
 /**
  * A broker or a worker cannot go on: an address that is taken, or that is none of this machine.
@@ -68,7 +68,7 @@ export const zeroMq = ({
   host = "127.0.0.1",
   maxMessageBytes = 16 * 1024 * 1024,
   port = 5551
-}: ZeroMqOptions = {}): Effect.Effect<Subscriber, ZeroMqMissing> =>
+}: ZeroMqOptions = {}): Effect.Effect<Subscriber, MissingPackage> =>
   subscriber({ highWaterMark, host, maxMessageBytes, port })
 
 /**
@@ -109,8 +109,10 @@ export interface NatsOptions extends ServerOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const nats = (options: NatsOptions = {}): Effect.Effect<Subscriber, InvalidOption | NatsMissing, Scope.Scope> =>
-  Effect.suspend((): Effect.Effect<Subscriber, InvalidOption | NatsMissing, Scope.Scope> => {
+export const nats = (
+  options: NatsOptions = {}
+): Effect.Effect<Subscriber, InvalidOption | MissingPackage, Scope.Scope> =>
+  Effect.suspend((): Effect.Effect<Subscriber, InvalidOption | MissingPackage, Scope.Scope> => {
     const resolved = resolveServer(options)
     if ("option" in resolved) return invalid(resolved.option, resolved.value, resolved.expected)
     const { server, settings } = resolved

@@ -32,7 +32,7 @@ import { topicOf as zibratoTopic } from "../encoding/zibratoFrame.js"
 import { type Account, make as makeMerger, type Taken } from "./merge.js"
 import { checked, hostCheck, levelsCheck, wholeCheck, windowsCheck } from "./options.js"
 import { make as makeSettler } from "./settle.js"
-import { RelayError, type Subscriber, zeroMq, type ZeroMqMissing } from "./Transport.js"
+import { type MissingPackage, RelayError, type Subscriber, zeroMq } from "./Transport.js"
 
 /**
  * @since 0.1.0
@@ -113,7 +113,7 @@ interface Parts {
 
 const prepare = <E>(
   options: Options<E>
-): Effect.Effect<Parts, InvalidOption | ZeroMqMissing | Metrics.MetricsNotProvided | E, Scope.Scope> =>
+): Effect.Effect<Parts, InvalidOption | MissingPackage | Metrics.MetricsNotProvided | E, Scope.Scope> =>
   Effect.gen(function* () {
     const {
       highWaterMark = 10_000,
@@ -226,7 +226,7 @@ const prepare = <E>(
  */
 export const run = <E = never>(
   options: Options<E> = {}
-): Effect.Effect<never, InvalidOption | RelayError | ZeroMqMissing | Metrics.MetricsNotProvided | E> =>
+): Effect.Effect<never, InvalidOption | RelayError | MissingPackage | Metrics.MetricsNotProvided | E> =>
   Effect.scoped(Effect.flatMap(prepare(options), ({ work }) => work))
 
 /**
@@ -243,7 +243,7 @@ export const run = <E = never>(
  */
 export const layer = <E = never>(
   options: Options<E> = {}
-): Layer.Layer<Worker, InvalidOption | ZeroMqMissing | Metrics.MetricsNotProvided | E> =>
+): Layer.Layer<Worker, InvalidOption | MissingPackage | Metrics.MetricsNotProvided | E> =>
   Layer.scoped(
     Worker,
     Effect.gen(function* () {

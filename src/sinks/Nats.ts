@@ -19,7 +19,7 @@ import * as RelayFrame from "../encoding/relayFrame.js"
 import * as RelayWriter from "../encoding/relayWriter.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
-import type { NatsMissing } from "../transport/failure.js"
+import type { MissingPackage } from "../transport/missing.js"
 import { hostName } from "../transport/host.js"
 import type { Message } from "../transport/messages.js"
 import { type NatsPublisher, publisher, type PublishFailure } from "../transport/natsPublisher.js"
@@ -36,7 +36,7 @@ export type { Options } from "./nats/options.js"
  * @since 0.1.0
  * @category errors
  */
-export { NatsMissing } from "../transport/failure.js"
+export { MissingPackage } from "../transport/missing.js"
 
 /**
  * Makes a message, once it is known which batch it is in, and as which part.
@@ -88,7 +88,7 @@ const someLetters = Effect.sync(() => Math.floor(Math.random() * 2 ** 40).toStri
 const makeSink = (
   options: Options,
   target: Target
-): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, NatsMissing, Scope.Scope> =>
+): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const made = yield* publisher(target.server, target.settings)
     const id = target.publisher ?? `${(yield* hostName) ?? "unknown"}-${yield* someLetters}`
@@ -105,12 +105,12 @@ const makeSink = (
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, Sink.InvalidOption | NatsMissing, Scope.Scope> =>
+): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, Sink.InvalidOption | MissingPackage, Scope.Scope> =>
   Effect.flatMap(resolveTarget(options), (target) => makeSink(options, target))
 
 const define = (
   options: Options
-): Effect.Effect<Sink.Definition<ReadonlyArray<Part>, NatsMissing, Scope.Scope>, Sink.InvalidOption> =>
+): Effect.Effect<Sink.Definition<ReadonlyArray<Part>, MissingPackage, Scope.Scope>, Sink.InvalidOption> =>
   Effect.map(resolveTarget(options), (target) => ({
     sink: sinkName,
     byLevel: true,
@@ -135,7 +135,7 @@ const define = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<Metrics, Sink.InvalidOption | NatsMissing> =>
+export const layer = (options: Options = {}): Layer.Layer<Metrics, Sink.InvalidOption | MissingPackage> =>
   Sink.layerEffect(define(options))
 
 /**
@@ -156,5 +156,5 @@ export const layer = (options: Options = {}): Layer.Layer<Metrics, Sink.InvalidO
  */
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
-): Layer.Layer<Metrics, Sink.InvalidOption | NatsMissing | ConfigError.ConfigError> =>
+): Layer.Layer<Metrics, Sink.InvalidOption | MissingPackage | ConfigError.ConfigError> =>
   Sink.layerEffect(Effect.flatMap(Config.unwrap(config), define))

@@ -58,14 +58,17 @@ interface Carrier {
 /** An empty line, which all servers skip. */
 const probe = new Uint8Array([10])
 
-const carrierOf = ({ destination, pacing }: Target): Effect.Effect<Carrier, Sink.InvalidOption, Scope.Scope> => {
+const carrierOf = (
+  { name: sink = sinkName }: Options,
+  { destination, pacing }: Target
+): Effect.Effect<Carrier, Sink.InvalidOption, Scope.Scope> => {
   switch (destination._tag) {
     case "udp":
     case "unixgram":
       return Datagram.make({ address: destination, pacing, probe }).pipe(
         Effect.mapBoth({
-          onFailure: ({ reason }) =>
-            new Sink.InvalidOption({ option: "socket", value: '"datagram"', expected: `possible: ${reason}` }),
+          onFailure: ({ message }) =>
+            new Sink.InvalidOption({ sink, option: "socket", value: '"datagram"', expected: `possible: ${message}` }),
           onSuccess: ({ open, send }): Carrier => ({ open, carry: ({ bounds, bytes }) => send(bytes, bounds) })
         })
       )
@@ -170,7 +173,9 @@ const openIn =
  * @category constructors
  */
 export const check = (options: Options = {}): Effect.Effect<void, Sink.SinkError | Sink.InvalidOption> =>
-  Effect.scoped(Effect.flatMap(resolveTarget(options), (target) => Effect.flatMap(carrierOf(target), openIn(options))))
+  Effect.scoped(
+    Effect.flatMap(resolveTarget(options), (target) => Effect.flatMap(carrierOf(options, target), openIn(options)))
+  )
 
 /**
  * The sink by itself.
@@ -180,7 +185,7 @@ export const check = (options: Options = {}): Effect.Effect<void, Sink.SinkError
  */
 export const make = (options: Options = {}): Effect.Effect<Sink.Sink<Packets>, Sink.InvalidOption, Scope.Scope> =>
   Effect.flatMap(resolveTarget(options), (target) =>
-    Effect.flatMap(carrierOf(target), (carrier) => sinkOf(options, target, carrier))
+    Effect.flatMap(carrierOf(options, target), (carrier) => sinkOf(options, target, carrier))
   )
 
 const define = <E = never>(
@@ -197,7 +202,9 @@ const define = <E = never>(
   },
   delivery: options,
   make: Effect.flatMap(resolveTarget(options), (target) =>
-    Effect.flatMap(carrierOf(target), (carrier) => Effect.zipRight(startup(carrier), sinkOf(options, target, carrier)))
+    Effect.flatMap(carrierOf(options, target), (carrier) =>
+      Effect.zipRight(startup(carrier), sinkOf(options, target, carrier))
+    )
   )
 })
 

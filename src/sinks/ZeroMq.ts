@@ -29,7 +29,7 @@ import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
 import { hostName } from "../transport/host.js"
 import type { Message, Publisher } from "../transport/messages.js"
-import type { ZeroMqMissing } from "../transport/failure.js"
+import type { MissingPackage } from "../transport/missing.js"
 import { publisher } from "../transport/zeroMq.js"
 import type { Options, Target } from "./zeromq/options.js"
 import { lingerOf, resolveTarget, sinkName } from "./zeromq/options.js"
@@ -44,7 +44,7 @@ export type { Options } from "./zeromq/options.js"
  * @since 0.1.0
  * @category errors
  */
-export { ZeroMqMissing } from "../transport/failure.js"
+export { MissingPackage } from "../transport/missing.js"
 
 /**
  * One message, and which of the batch's measurements are in it.
@@ -121,7 +121,7 @@ const sinkOf = (
 const makeSink = (
   options: Options,
   target: Target
-): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, Sink.Unavailable | ZeroMqMissing, Scope.Scope> =>
+): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, Sink.Unavailable | MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const sink = options.name ?? sinkName
     const made = yield* publisher({ ...target, linger: lingerOf(options) }).pipe(
@@ -143,13 +143,13 @@ const someLetters = Effect.sync(() => Math.floor(Math.random() * 2 ** 40).toStri
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, Sink.InvalidOption | Sink.Unavailable | ZeroMqMissing, Scope.Scope> =>
+): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, Sink.InvalidOption | Sink.Unavailable | MissingPackage, Scope.Scope> =>
   Effect.flatMap(resolveTarget(options), (target) => makeSink(options, target))
 
 const define = (
   options: Options
 ): Effect.Effect<
-  Sink.Definition<ReadonlyArray<Part>, Sink.Unavailable | ZeroMqMissing, Scope.Scope>,
+  Sink.Definition<ReadonlyArray<Part>, Sink.Unavailable | MissingPackage, Scope.Scope>,
   Sink.InvalidOption
 > =>
   Effect.map(resolveTarget(options), (target) => ({
@@ -190,7 +190,7 @@ const define = (
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Metrics, Sink.InvalidOption | Sink.Unavailable | ZeroMqMissing> => Sink.layerEffect(define(options))
+): Layer.Layer<Metrics, Sink.InvalidOption | Sink.Unavailable | MissingPackage> => Sink.layerEffect(define(options))
 
 /**
  * As `layer`, with options from a configuration.
@@ -209,5 +209,5 @@ export const layer = (
  */
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
-): Layer.Layer<Metrics, Sink.InvalidOption | Sink.Unavailable | ZeroMqMissing | ConfigError.ConfigError> =>
+): Layer.Layer<Metrics, Sink.InvalidOption | Sink.Unavailable | MissingPackage | ConfigError.ConfigError> =>
   Sink.layerEffect(Effect.flatMap(Config.unwrap(config), define))

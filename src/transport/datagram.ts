@@ -9,8 +9,9 @@
  * with pauses between them.
  */
 import { Effect, type Scope } from "effect"
-import { type Address, type Connector, connectors, type Missing, type Port } from "./datagramPort.js"
+import { type Address, type Connector, connectors, type Port } from "./datagramPort.js"
 import { TransportFailure } from "./failure.js"
+import type { MissingPackage } from "./missing.js"
 
 export interface DatagramOptions {
   readonly address: Address
@@ -60,7 +61,11 @@ const meanings: Readonly<Record<string, string>> = {
 const printAddress = (address: Address): string =>
   "path" in address ? address.path : `${address.host}:${address.port}`
 
-export const make = ({ address, pacing, probe }: DatagramOptions): Effect.Effect<Datagrams, Missing, Scope.Scope> =>
+export const make = ({
+  address,
+  pacing,
+  probe
+}: DatagramOptions): Effect.Effect<Datagrams, MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const at = printAddress(address)
     const candidates = yield* connectors(address)

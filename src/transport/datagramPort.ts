@@ -1,10 +1,11 @@
 /**
  * Connected sockets of datagrams: Node's own for UDP, and those of the package unix-dgram for Unix sockets.
  */
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import type * as Dgram from "node:dgram"
 import type * as Dns from "node:dns"
 import type * as Util from "node:util"
+import { loadPackage, type MissingPackage } from "./missing.js"
 import { load } from "./node.js"
 
 /** Where to. */
@@ -25,15 +26,10 @@ export interface Port {
 /** Makes a socket. `ready` is told in a later turn whether it is connected, `broke` what goes wrong after that. */
 export type Connector = (ready: (code: string | undefined) => void, broke: (code: string) => void) => Port
 
-/** The package that Unix sockets of datagrams need is not there, or was not built for this machine. */
-export class Missing extends Schema.TaggedError<Missing>("effect-metrics/Missing")("Missing", {
-  reason: Schema.String
-}) {}
-
 /** Asked anew for every connection, with a look at the name of the host. Fails with the error's code. */
 export const connectors = (
   address: Address
-): Effect.Effect<Effect.Effect<ReadonlyArray<Connector>, string>, Missing> =>
+): Effect.Effect<Effect.Effect<ReadonlyArray<Connector>, string>, MissingPackage> =>
   "path" in address ? unixConnectors(address.path) : udpConnectors(address)
 
 const codeOf = (error: unknown): string => {
@@ -104,16 +100,9 @@ interface UnixDgram {
 
 const unixConnectors = (path: string) =>
   Effect.gen(function* () {
-    const { createSocket } = yield* Effect.tryPromise({
-      try: async () => (await load<{ readonly default: UnixDgram }>("unix-dgram")).default,
-      catch: (error) =>
-        new Missing({
-          reason:
-            codeOf(error) === "ERR_MODULE_NOT_FOUND"
-              ? "the optional package unix-dgram is not installed"
-              : "the optional package unix-dgram cannot be loaded: it was not built for this machine"
-        })
-    })
+    const {
+      default: { createSocket }
+    } = yield* loadPackage<{ readonly default: UnixDgram }>("unix-dgram")
     const { getSystemErrorName } = yield* Effect.promise(() => load<typeof Util>("node:util"))
     const nameOf = (code: unknown): string =>
       typeof code === "number" && code < 0 ? getSystemErrorName(code) : code === 1 ? "congestion" : "EIO"

@@ -14,36 +14,6 @@ export class TransportFailure extends Schema.TaggedError<TransportFailure>("effe
   }
 ) {}
 
-/**
- * The packages `@nats-io/transport-node` and `@nats-io/jetstream` cannot be loaded.
- *
- * @since 0.1.0
- * @category errors
- */
-export class NatsMissing extends Schema.TaggedError<NatsMissing>("effect-metrics/NatsMissing")("NatsMissing", {
-  /** What to do about it. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
-
-/**
- * The package `zeromq` cannot be loaded.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ZeroMqMissing extends Schema.TaggedError<ZeroMqMissing>("effect-metrics/ZeroMqMissing")("ZeroMqMissing", {
-  /** What to do about it. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
-
 /** Failures of getting through to the server: nothing of the request was sent. */
 const beforeConnection: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",

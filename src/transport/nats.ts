@@ -2,10 +2,10 @@
  * Connections to NATS servers, the stream that keeps messages until workers have written them, and what errors of either mean.
  */
 import { Effect, Redacted } from "effect"
-import { classify, NatsMissing } from "./failure.js"
+import { classify } from "./failure.js"
+import { loadPackage, type MissingPackage } from "./missing.js"
 import type { Connection, JetStream, StreamConfig, Tls, Transport } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
-import { load } from "./node.js"
 import type { TlsOptions } from "./stream.js"
 
 export interface Modules {
@@ -16,17 +16,13 @@ export interface Modules {
 /** Loaded when they are first needed, as few programs do. */
 export const modules = (
   names: readonly [string, string] = ["@nats-io/transport-node", "@nats-io/jetstream"]
-): Effect.Effect<Modules, NatsMissing> =>
-  Effect.tryPromise({
-    try: async () => ({
-      transport: await load<Transport>(names[0]),
-      jetstream: await load<JetStream>(names[1])
-    }),
-    catch: () =>
-      new NatsMissing({
-        reason: "the optional packages are not installed: npm install @nats-io/transport-node@3 @nats-io/jetstream@3"
-      })
+): Effect.Effect<Modules, MissingPackage> => {
+  const both = "@nats-io/transport-node@3 @nats-io/jetstream@3"
+  return Effect.all({
+    transport: loadPackage<Transport>(names[0], both),
+    jetstream: loadPackage<JetStream>(names[1], both)
   })
+}
 
 const connectMillis = 5000
 

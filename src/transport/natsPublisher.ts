@@ -5,7 +5,7 @@
  */
 import { Effect, Schema, type Scope } from "effect"
 import type { Message } from "./messages.js"
-import type { NatsMissing } from "./failure.js"
+import type { MissingPackage } from "./missing.js"
 import type { Modules } from "./nats.js"
 import { connect, explain, isAmbiguous, isUnauthorized, modules, prepareStream, subjectOf } from "./nats.js"
 import type { Client, Connection } from "./natsApi.js"
@@ -49,7 +49,7 @@ interface Open {
 export const publisher = (
   server: Server,
   settings: StreamSettings
-): Effect.Effect<NatsPublisher, NatsMissing, Scope.Scope> =>
+): Effect.Effect<NatsPublisher, MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const loaded: Modules = yield* modules()
     let open: Promise<Open> | undefined

@@ -3,8 +3,9 @@
  * delivered again, to whoever asks: so a message stays marked as being worked at for as long as its worker lives.
  */
 import { Effect, Runtime, type Scope } from "effect"
-import type { NatsMissing, TransportFailure } from "./failure.js"
+import type { TransportFailure } from "./failure.js"
 import type { Subscriber } from "./messages.js"
+import type { MissingPackage } from "./missing.js"
 import { connect, explain, isUnknownStream, levelToken, modules, prepareStream, subjectOf } from "./nats.js"
 import type { Connection, Message, Messages } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
@@ -34,7 +35,7 @@ const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTim
 export const subscriber = (
   server: Server,
   settings: ConsumerSettings
-): Effect.Effect<Subscriber, NatsMissing, Scope.Scope> =>
+): Effect.Effect<Subscriber, MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const loaded = yield* modules()
     const runtime = yield* Effect.runtime<never>()

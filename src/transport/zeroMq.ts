@@ -7,9 +7,9 @@
  */
 import { Effect, type Scope } from "effect"
 import type * as Zmq from "zeromq"
-import { TransportFailure, ZeroMqMissing } from "./failure.js"
+import { TransportFailure } from "./failure.js"
 import type { Message, Published, Publisher, Received, Subscriber } from "./messages.js"
-import { load } from "./node.js"
+import { loadPackage, type MissingPackage } from "./missing.js"
 
 /** How long a publisher waits for somebody to listen, or for room, before it says that there is none. */
 const patienceMillis = 1000
@@ -41,17 +41,8 @@ const failure = (error: unknown, at: string): TransportFailure =>
   new TransportFailure({ reason: explain(error, at), ambiguous: false })
 
 /** ZeroMQ is loaded when it is first needed, as it is a native addon. */
-export const zeroMq = (specifier: string = "zeromq"): Effect.Effect<typeof Zmq, ZeroMqMissing> =>
-  Effect.tryPromise({
-    try: () => load<typeof Zmq>(specifier),
-    catch: (error) =>
-      new ZeroMqMissing({
-        reason:
-          codeOf(error) === "ERR_MODULE_NOT_FOUND"
-            ? 'the optional package "zeromq" is not installed: npm install zeromq'
-            : 'the optional package "zeromq" cannot be loaded: it has no binary for this machine'
-      })
-  })
+export const zeroMq = (specifier: string = "zeromq"): Effect.Effect<typeof Zmq, MissingPackage> =>
+  loadPackage<typeof Zmq>(specifier)
 
 const printEndpoint = (host: string, port: number): string => `tcp://${host.includes(":") ? `[${host}]` : host}:${port}`
 
@@ -67,7 +58,7 @@ export interface PublisherOptions {
 /** Connects in the background, and again whenever it has to. */
 export const publisher = (
   options: PublisherOptions
-): Effect.Effect<Publisher, ZeroMqMissing | TransportFailure, Scope.Scope> =>
+): Effect.Effect<Publisher, MissingPackage | TransportFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { XPublisher } = yield* zeroMq()
     const at = printEndpoint(options.host, options.port)
@@ -235,7 +226,7 @@ export interface SubscriberOptions {
 }
 
 /** Connects in the background, and again whenever it has to. */
-export const subscriber = (options: SubscriberOptions): Effect.Effect<Subscriber, ZeroMqMissing> =>
+export const subscriber = (options: SubscriberOptions): Effect.Effect<Subscriber, MissingPackage> =>
   Effect.map(zeroMq(), (zmq) => ({
     subscribe: (topics, receive) =>
       Effect.async<never, TransportFailure>((resume) => {
@@ -286,7 +277,7 @@ export interface ForwarderOptions {
 /** Binds both ports until the scope closes, and gives what forwards, unchanged, until it is interrupted. */
 export const forwarder = (
   options: ForwarderOptions
-): Effect.Effect<Effect.Effect<never, TransportFailure>, ZeroMqMissing | TransportFailure, Scope.Scope> =>
+): Effect.Effect<Effect.Effect<never, TransportFailure>, MissingPackage | TransportFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const zmq = yield* zeroMq()
     const { highWaterMark, host, linger } = options

@@ -77,7 +77,7 @@ describe("errors", () => {
 
   it.effect("say what to install where the packages are missing", () =>
     Effect.map(Effect.flip(modules(["@nats-io/not-there", "@nats-io/jetstream"])), (error) => {
-      assert.strictEqual(error._tag, "NatsMissing")
+      assert.strictEqual(error._tag, "MissingPackage")
       assert.include(error.message, "npm install @nats-io/transport-node@3 @nats-io/jetstream@3")
     })
   )

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, type Scope } from "effect"
-import type { TransportFailure, ZeroMqMissing } from "../../src/transport/failure.js"
+import type { TransportFailure } from "../../src/transport/failure.js"
+import type { MissingPackage } from "../../src/transport/missing.js"
 import type { Message, Received } from "../../src/transport/messages.js"
 import { type ForwarderOptions, forwarder, publisher, subscriber, zeroMq } from "../../src/transport/zeroMq.js"
 import { freePort } from "../servers/harness.js"
@@ -56,7 +57,7 @@ const listen = (
   topics: ReadonlyArray<string>
 ): Effect.Effect<
   { readonly received: Queue.Queue<Received>; readonly fiber: Fiber.RuntimeFiber<never, TransportFailure> },
-  ZeroMqMissing,
+  MissingPackage,
   Scope.Scope
 > =>
   Effect.gen(function* () {
@@ -216,8 +217,12 @@ describe("ZeroMQ", () => {
   )
 
   it.effect("says what to install where the package is missing", () =>
-    Effect.map(Effect.flip(zeroMq("no-such-package-as-this")), ({ message }) =>
-      assert.strictEqual(message, 'the optional package "zeromq" is not installed: npm install zeromq')
-    )
+    Effect.map(Effect.flip(zeroMq("no-such-package")), (error) => {
+      assert.deepInclude(error, { _tag: "MissingPackage", package: "no-such-package" })
+      assert.strictEqual(
+        error.message,
+        'the optional package "no-such-package" is not installed: npm install no-such-package'
+      )
+    })
   )
 })
