@@ -50,10 +50,12 @@ const collect = Effect.sync(() => {
   gc()
 }).pipe(Effect.zipRight(Effect.sleep("20 millis")))
 
+/** For so long, and for a good part of it on a processor, which others may want as well. */
 const busy = (millis: number) =>
   Effect.sync(() => {
     const until = performance.now() + millis
-    while (performance.now() < until);
+    const before = process.cpuUsage()
+    while (performance.now() < until || process.cpuUsage(before).user < millis * 400);
   })
 
 const logs = () => {
