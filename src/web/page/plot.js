@@ -19,6 +19,7 @@ import { colorOf } from "./theme-switch.js"
 
 const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 const height = 220
+const leastSeconds = 60
 
 /** Wide enough for its labels, in steps, so that it seldom moves. */
 const axisWidth = (/** @type {ReadonlyArray<string> | null} */ labels) => {
@@ -138,7 +139,9 @@ export const makePlot = (readout) => {
       })
       const end = times.at(-1) ?? 0
       plot?.setData([times, ...columns], false)
-      plot?.setScale("x", { min: end - span / 1000, max: end })
+      // At first there is less to show than is asked for.
+      const shown = Math.min(span / 1000, Math.max(leastSeconds, end - (times[0] ?? end)))
+      plot?.setScale("x", { min: end - shown, max: end })
     },
     /** @param {string} text */
     describe: (text) => setAttribute(place, "aria-label", text),

@@ -4,7 +4,9 @@
 
 /** @typedef {import("./history.js").Track} Track */
 
-const ticks = 120
+/** Shown at most; fewer at first, so that there is something to see. */
+const maxTicks = 120
+const minTicks = 30
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -24,6 +26,7 @@ export const drawSpark = (canvas, track, width, height, color) => {
   context.setTransform(ratio, 0, 0, ratio, 0, 0)
   context.clearRect(0, 0, width, height)
   const last = track.timeline.ticks - 1
+  const ticks = Math.min(maxTicks, Math.max(minTicks, track.timeline.ticks))
   let low = Infinity
   let high = -Infinity
   for (let tick = last - ticks + 1; tick <= last; tick++) {
