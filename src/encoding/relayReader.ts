@@ -3,7 +3,7 @@
  * Every length is checked against what is left of the body before anything is made of it, so that what is made takes at most
  * some constant times the body's bytes, and no body has more than `maxCount` measurements.
  */
-import { type Buckets, Histogram } from "../recording/histogram.js"
+import { Histogram, type OwnBuckets } from "../recording/histogram.js"
 import type { Distribution, FieldValue, Measurement, Series, Tag } from "../recording/measurement.js"
 import { Int, UInt } from "../recording/measurement.js"
 import { identityLength, maxIdentityLength } from "../recording/tags.js"
@@ -44,8 +44,6 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const ascends = (values: ReadonlyArray<number>): boolean =>
   values.every((value, i) => value - value === 0 && (i === 0 || value > values[i - 1]!))
-
-const hasOrder = (tags: ReadonlyArray<Tag>): boolean => tags.every(([key], i) => i === 0 || key > tags[i - 1]![0])
 
 class Reader {
   private readonly view: DataView
@@ -155,9 +153,17 @@ class Reader {
     const bits = this.byte()
     const kind = kinds[bits & 7] ?? fail("it has a series of no known kind")
     const name = this.word()
-    const tags = Array.from({ length: this.length(maxIdentityLength) }, (): Tag => [this.word(), this.word()])
-    if (name === "" || tags.some(([key]) => key === "")) fail("a name in it is empty")
-    if (!hasOrder(tags)) fail("tags in it are not sorted, or not unique")
+    const tags: Array<Tag> = []
+    const length = this.length(maxIdentityLength)
+    let last = ""
+    for (let i = 0; i < length; i++) {
+      const key = this.word()
+      if (key === "") fail("a name in it is empty")
+      if (key <= last) fail("tags in it are not sorted, or not unique")
+      tags.push([key, this.word()])
+      last = key
+    }
+    if (name === "") fail("a name in it is empty")
     if (identityLength(name, tags) > maxIdentityLength) fail("a name with its tags is too long")
     const unit = bits & seriesBits.unit ? this.word() : undefined
     const description = bits & seriesBits.description ? this.word() : undefined
@@ -194,23 +200,36 @@ class Reader {
       this.nanos = this.varint()
       if (!Number.isSafeInteger(this.millis) || this.nanos >= 1_000_000) fail("a time in it is none")
     }
-    const timed = { series, weight, millis: this.millis, nanos: this.nanos }
-    if (tag === "point") return { _tag: tag, ...timed, ...this.point(bits) }
+    const { millis, nanos } = this
+    if (tag === "point") return { _tag: tag, series, weight, millis, nanos, ...this.point(bits) }
     if (!(bits & flags.sameStart)) this.start = this.millis - this.signed()
     if (!Number.isSafeInteger(this.start)) fail("a time in it is none")
     if (tag === "distribution") {
       if (series.kind !== "timer" && series.kind !== "distribution") fail("a kind in it does not fit its value")
-      return { _tag: tag, ...timed, startMillis: this.start, ...this.distribution(series) }
+      const startMillis = this.start
+      const { buckets, histogram } = this.distribution(series)
+      return { _tag: tag, series, weight, millis, nanos, startMillis, histogram, buckets }
     }
     if (series.kind !== (tag === "count" ? "counter" : "gauge")) fail("a kind in it does not fit its value")
-    return { _tag: tag, ...timed, startMillis: this.start, value: this.number() }
+    return { _tag: tag, series, weight, millis, nanos, startMillis: this.start, value: this.number() }
   }
 
-  private counts(): ReadonlyArray<number> {
-    return Array.from({ length: this.length(maxBoundaries + 1) }, () => this.varint())
+  private counts(): Array<number> {
+    const { bytes } = this
+    const length = this.length(maxBoundaries + 1)
+    const counts = new Array<number>(length)
+    for (let i = 0; i < length; i++) {
+      const byte = bytes[this.at]!
+      // Most are small; and what is beyond the end is `undefined`, which is not.
+      if (byte < 128) {
+        counts[i] = byte
+        this.at++
+      } else counts[i] = this.varint()
+    }
+    return counts
   }
 
-  private side(bits: number, side: number): Buckets {
+  private side(bits: number, side: number): OwnBuckets {
     return bits & side ? { offset: this.signed(), counts: this.counts() } : { offset: 0, counts: [] }
   }
 

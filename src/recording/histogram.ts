@@ -160,10 +160,11 @@ class Store {
     this.last = last
   }
 
-  /** The store has been empty. */
-  take({ counts, offset }: Buckets, maxBuckets: number): void {
-    this.widen(offset, offset + counts.length - 1, maxBuckets)
-    for (let i = 0; i < counts.length; i++) this.counts[this.slot(offset + i)] = counts[i]!
+  /** The store has been empty, and the array is its own from now on. */
+  adopt(offset: number, counts: Array<number>): void {
+    this.origin = this.first = offset
+    this.last = offset + counts.length - 1
+    this.counts = counts
   }
 
   coarsen(shift: number): void {
@@ -198,28 +199,39 @@ export interface Parts {
   readonly max: number
   readonly zeroCount: number
   readonly scale: number
-  readonly positive: Buckets
-  readonly negative: Buckets
+  readonly positive: OwnBuckets
+  readonly negative: OwnBuckets
+}
+
+/** Whose array may be kept and changed. */
+export interface OwnBuckets {
+  readonly offset: number
+  readonly counts: Array<number>
 }
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
-/** Whether they are what a histogram of this scale may hold. */
-const areBuckets = ({ counts, offset }: Buckets, scale: number): boolean => {
+/** The sum of the counts; `NaN` if they are not what a histogram of this scale may hold. */
+const totalOf = ({ counts, offset }: Buckets, scale: number): number => {
   const { length } = counts
-  if (length === 0) return true
-  return (
-    length <= defaultMaxBuckets &&
-    counts.every(isCount) &&
-    counts[0] !== 0 &&
-    counts[length - 1] !== 0 &&
-    Number.isInteger(offset) &&
-    offset >= Math.floor(-1075 * 2 ** scale) - 1 &&
-    offset + length <= Math.ceil(1024 * 2 ** scale) + 1
-  )
+  if (length === 0) return 0
+  if (
+    length > defaultMaxBuckets ||
+    counts[0] === 0 ||
+    counts[length - 1] === 0 ||
+    !Number.isInteger(offset) ||
+    offset < Math.floor(-1075 * 2 ** scale) - 1 ||
+    offset + length > Math.ceil(1024 * 2 ** scale) + 1
+  ) {
+    return NaN
+  }
+  let total = 0
+  for (let i = 0; i < length; i++) {
+    const count = counts[i]!
+    total += isCount(count) ? count : NaN
+  }
+  return total
 }
-
-const totalOf = ({ counts }: Buckets): number => counts.reduce((sum, count) => sum + count, 0)
 
 export class Histogram {
   count = 0
@@ -242,14 +254,12 @@ export class Histogram {
     this.maxBuckets = Math.max(2, maxBuckets)
   }
 
-  /** The one that has these parts; `undefined` if none can have them. */
+  /** The one that has these parts, and keeps them; `undefined` if none can have them. */
   static of(parts: Parts): Histogram | undefined {
     const { count, max, min, negative, positive, scale, sum, zeroCount } = parts
     if (!Number.isInteger(scale) || scale < minScale || scale > maxScale) return undefined
-    if (!isCount(count) || !isCount(zeroCount) || !areBuckets(positive, scale) || !areBuckets(negative, scale)) {
-      return undefined
-    }
-    if (zeroCount + totalOf(positive) + totalOf(negative) !== count) return undefined
+    if (!isCount(count) || !isCount(zeroCount)) return undefined
+    if (zeroCount + totalOf(positive, scale) + totalOf(negative, scale) !== count) return undefined
     const hasRange = count === 0 ? min === Infinity && max === -Infinity : min - max <= 0
     if (!hasRange) return undefined
     const histogram = new Histogram()
@@ -259,8 +269,8 @@ export class Histogram {
     histogram.max = max
     histogram.zeroCount = zeroCount
     histogram.scale = scale
-    if (positive.counts.length > 0) histogram.above.take(positive, histogram.maxBuckets)
-    if (negative.counts.length > 0) (histogram.below = new Store()).take(negative, histogram.maxBuckets)
+    if (positive.counts.length > 0) histogram.above.adopt(positive.offset, positive.counts)
+    if (negative.counts.length > 0) (histogram.below = new Store()).adopt(negative.offset, negative.counts)
     return histogram
   }
 
