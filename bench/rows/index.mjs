@@ -14,6 +14,7 @@ import { series } from "./series.mjs"
 import { sources } from "./sources.mjs"
 import { stalled } from "./stalled.mjs"
 import { statsd, statsdLines } from "./statsd.mjs"
+import { workerMerge } from "./workerMerge.mjs"
 
 /** @type {ReadonlyArray<import("../harness.mjs").Row>} */
 export const rows = [
@@ -36,6 +37,7 @@ export const rows = [
   http,
   statsd,
   relay,
+  workerMerge,
   middleware,
   middlewareServer,
   series,
