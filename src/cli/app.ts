@@ -11,6 +11,8 @@ import { codeOf, lineOf, Usage } from "./failures.js"
 import { logger, tell, withHelp } from "./output.js"
 import { refusal } from "./secrets.js"
 import { send } from "./send.js"
+import { top } from "./top.js"
+import { web } from "./web.js"
 import { worker } from "./worker.js"
 
 const name = "effect-metrics"
@@ -22,12 +24,12 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 
 const command = Command.make(name).pipe(
   Command.withDescription(
-    "Metrics of several processes: a broker, and workers that write to any backend; and for scripts."
+    "Metrics from outside of programs: send and check from scripts, relay between processes, and look at a host's pipes."
   ),
-  Command.withSubcommands([broker, worker, send, check])
+  Command.withSubcommands([broker, worker, send, check, web, top])
 )
 
-const commands = ["broker", "worker", "send", "check"]
+const commands = ["broker", "worker", "send", "check", "web", "top"]
 
 const runCommand = Command.run(command, { name, version, executable: name })
 

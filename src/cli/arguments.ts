@@ -1,7 +1,15 @@
 /** The command line as @effect/cli reads it. */
 
 /** Options that stand alone: all others are followed by a value. */
-const flags: ReadonlySet<string> = new Set(["--help", "-h", "--version", "--wizard", "--write", "--once"])
+const flags: ReadonlySet<string> = new Set([
+  "--help",
+  "-h",
+  "--version",
+  "--wizard",
+  "--write",
+  "--once",
+  "--trust-others"
+])
 
 /** As `--name value`: @effect/cli does not know `--name=value` of options that may be repeated. */
 const separated = (arg: string): ReadonlyArray<string> => {

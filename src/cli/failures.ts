@@ -22,6 +22,15 @@ export class Usage extends Schema.TaggedError<Usage>("effect-metrics/cli/Usage")
   }
 }
 
+/** There is nothing to be read. */
+export class NoPipe extends Schema.TaggedError<NoPipe>("effect-metrics/cli/NoPipe")("NoPipe", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
 /** It has been said already what went wrong. */
 export class Told extends Schema.TaggedError<Told>("effect-metrics/cli/Told")("Told", {}) {}
 

@@ -19,6 +19,17 @@ export const shutdownTimeout = Options.text("shutdown-timeout").pipe(
   Options.withDescription("How long the end waits for what is not written yet. Without it: 5s")
 )
 
+export const pipeDir = Options.text("pipe-dir").pipe(
+  Options.withAlias("d"),
+  Options.withPseudoName("folder"),
+  Options.optional,
+  Options.withDescription("The folder with the pipes. Without it: that of NamedPipe, which is the user's own.")
+)
+
+export const trustOthers = Options.boolean("trust-others").pipe(
+  Options.withDescription("Also reads pipes of other users.")
+)
+
 /** What cannot be read is wrong usage. */
 export const parse = <A>(option: string, value: Value<A>, given: string): Effect.Effect<A, Usage> =>
   Either.mapLeft(read(option, value, given), (reason) => new Usage({ reason }))

@@ -98,7 +98,7 @@ const stream = (options: Nats.Options): Probe =>
       const { expected, option, value } = resolved
       return yield* new InvalidOption({ option, value: String(value), expected })
     }
-    const loaded = yield* Effect.mapError(modules(), ({ reason }) => new NotThere({ reason }))
+    const loaded = yield* Effect.mapError(modules(), ({ message }) => new NotThere({ reason: message }))
     const connection = yield* Effect.acquireRelease(
       asked(() => connect(loaded, resolved.server, false)),
       (made) => Effect.promise(() => made.close().catch(() => {}))

@@ -121,6 +121,9 @@ const makeRow = (series: Series, name: string): Row => ({
 /** The row of a series, unless `maxRows` others came after it. */
 export const rowOf = (state: State, series: Series): Row | undefined => state.rows.get(keyOf(series))
 
+/** As if it had never been seen. */
+export const forget = (state: State, series: Series): void => void state.rows.delete(keyOf(series))
+
 /** The row of a series, now the most recently updated one, with room for the current flush. */
 const touch = (state: State, series: Series): Row => {
   const key = keyOf(series)

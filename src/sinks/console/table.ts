@@ -97,7 +97,9 @@ const columnOf = {
   max: numeric("max", 7, ({ highest, row }) =>
     row.kind === "counter" || row.kind === "point" ? "" : amount(row, highest)
   ),
-  total: numeric("total", 8, ({ row }) => (row.kind === "counter" ? amount(row, row.total) : number(row.total)))
+  total: numeric("total", 8, ({ row }) =>
+    row.kind === "counter" || Number.isNaN(row.total) ? amount(row, row.total) : number(row.total)
+  )
 }
 
 type ColumnName = keyof typeof columnOf
@@ -187,12 +189,16 @@ const line = (row: Shown, layout: Layout, colored: boolean): string => {
   return cells.join(gap).trimEnd()
 }
 
-const title = (state: State, columns: number, colored: boolean): string => {
+const factsOf = (state: State): string => {
   const full = state.rows.size >= state.maxRows ? " (the last to change)" : ""
-  const facts =
-    `  up ${elapsed(state.millis - state.startMillis)}  ${number(state.rows.size)} series${full}  ` +
+  return (
+    `up ${elapsed(state.millis - state.startMillis)}  ${number(state.rows.size)} series${full}  ` +
     `${number(recordingRate(state))} recordings/s`
-  const text = truncate("metrics" + facts, columns)
+  )
+}
+
+const title = (facts: string, columns: number, colored: boolean): string => {
+  const text = truncate(`metrics  ${facts}`, columns)
   return colored ? bold(text.slice(0, 7)) + dim(text.slice(7)) : text
 }
 
@@ -215,7 +221,11 @@ export const render = (
   state: State,
   columns: number,
   rows: number,
-  options?: { readonly colored: boolean }
+  options?: {
+    readonly colored: boolean
+    /** What the title says. Default: for how long, how many series, and how many recordings a second. */
+    readonly facts?: string | undefined
+  }
 ): string => {
   const colored = options?.colored ?? false
   const points = recentPoints(state, columns, Math.floor(rows / 5), colored)
@@ -225,7 +235,7 @@ export const render = (
   const table = visible.map((row) => shown(state, row))
   const layout = layOut(table, columns)
   const heading = truncate(header(layout), columns).trimEnd()
-  const lines = [title(state, columns, colored), colored ? dim(heading) : heading]
+  const lines = [title(options?.facts ?? factsOf(state), columns, colored), colored ? dim(heading) : heading]
   for (const row of table) lines.push(line(row, layout, colored))
   if (visible.length < sorted.length)
     lines.push(truncate(`… and ${number(sorted.length - visible.length)} more`, columns))
