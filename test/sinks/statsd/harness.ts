@@ -168,6 +168,16 @@ export const run = (options: StatsD.Options, program: Effect.Effect<unknown>): E
     return { ledger, logged }
   })
 
+/** Reads all that had been sent to the port before: a packet of its own comes after it. */
+const readAll = ({ packets, port }: Receiver): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const last = "# the last of it"
+    const socket = createSocket("udp4")
+    yield* Effect.async<void>((resume) => socket.send(last, port, "127.0.0.1", () => resume(Effect.void)))
+    yield* Effect.repeat(Effect.sleep("2 millis"), { until: () => packets.includes(last) })
+    yield* closed(socket)
+  })
+
 /** What the sink writes to UDP. */
 export const linesOf = (
   program: Effect.Effect<unknown>,
@@ -178,7 +188,8 @@ export const linesOf = (
       const receiver = yield* udp()
       const result = yield* run({ host: "127.0.0.1", port: receiver.port, ...options }, program)
       // The kernel has them; this process has not read them all yet.
-      yield* Effect.sleep("20 millis")
-      return { ...result, lines: receiver.lines(), packets: receiver.packets }
+      yield* readAll(receiver)
+      const packets = receiver.packets.slice(0, -1)
+      return { ...result, lines: receiver.lines().slice(0, -1), packets }
     })
   )
