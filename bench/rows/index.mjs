@@ -6,6 +6,7 @@ import { graphitePickle, graphitePlaintext } from "./graphite.mjs"
 import { histogram } from "./histogram.mjs"
 import { http } from "./http.mjs"
 import { middleware, middlewareServer } from "./middleware.mjs"
+import { nats } from "./nats.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
 import { points } from "./points.mjs"
@@ -37,6 +38,7 @@ export const rows = [
   http,
   statsd,
   relay,
+  nats,
   workerMerge,
   middleware,
   middlewareServer,
