@@ -1,5 +1,5 @@
 /** The command in this process: what it writes and how it would end. */
-import { Effect } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
 import { program } from "../../src/cli/app.js"
 import { codeOf } from "../../src/cli/failures.js"
 import { Shell } from "../../src/cli/shell.js"
@@ -17,9 +17,14 @@ export interface Given {
   readonly isColoured?: boolean
 }
 
-/** Ends as the process would: an interruption of this effect is a SIGTERM. */
-export const run = (args: ReadonlyArray<string>, given: Given = {}): Effect.Effect<Ended> =>
-  Effect.suspend(() => {
+export interface Running {
+  readonly ended: Effect.Effect<Ended>
+  /** As a SIGTERM would. */
+  readonly stop: Effect.Effect<Ended>
+}
+
+export const start = (args: ReadonlyArray<string>, given: Given = {}): Effect.Effect<Running, never, Scope.Scope> =>
+  Effect.gen(function* () {
     const written = { out: "", err: "", code: 0 }
     const shell = {
       environment: given.environment ?? {},
@@ -31,9 +36,14 @@ export const run = (args: ReadonlyArray<string>, given: Given = {}): Effect.Effe
       },
       exitWith: (code: number) => void (written.code = code)
     }
-    return program(args).pipe(
-      Effect.provideService(Shell, shell),
-      Effect.exit,
-      Effect.map((exit) => ({ code: codeOf(exit) || written.code, stdout: written.out, stderr: written.err }))
-    )
+    const fiber = yield* Effect.forkScoped(Effect.provideService(program(args), Shell, shell))
+    const ended = Effect.map(Fiber.await(fiber), (exit) => ({
+      code: codeOf(exit) || written.code,
+      stdout: written.out,
+      stderr: written.err
+    }))
+    return { ended, stop: Effect.zipRight(Fiber.interruptFork(fiber), ended) }
   })
+
+export const run = (args: ReadonlyArray<string>, given: Given = {}): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(start(args, given), ({ ended }) => ended))
