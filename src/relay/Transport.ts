@@ -95,8 +95,8 @@ export interface NatsOptions extends ServerOptions {
  *
  * A message is acknowledged when a flush that began after it was merged has ended in every sink around the worker. So a
  * worker that dies at any moment loses nothing: what it had not acknowledged goes to another after `ackWait`, and may then be
- * written twice, if its sinks had written it already. A sink that drops what it is given, as after its `maxAge`, has settled it as
- * well: give the sinks of such a worker a `maxAge` that outlasts an outage.
+ * written twice, if its sinks had written it already: see the worker's `windows`. What a sink drops for want of room or time is
+ * delivered again, with all that came in the same second: give the sinks of such a worker a `maxAge` that outlasts an outage.
  *
  * @example
  * import { InfluxDb, Transport, Worker } from "effect-metrics"

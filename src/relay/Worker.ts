@@ -17,7 +17,8 @@
  *
  * What cannot be read is counted, in `account` and as `effect_metrics.worker.unreadable` with the tag `reason`: `malformed`, `version` or
  * `too_large`; the first is logged, and every doubling. Other counters of its own are `effect_metrics.worker.messages` with the
- * tag `format`, `effect_metrics.worker.measurements` and `effect_metrics.worker.duplicates`.
+ * tag `format`, `effect_metrics.worker.measurements`, `effect_metrics.worker.duplicates` and `effect_metrics.worker.released`, of messages
+ * that a transport is to deliver again, as a sink has dropped what they carried.
  *
  * Memory is bounded: by the sinks' `maxSeries`, by a hundred thousand series and ten thousand message ids that the worker
  * remembers, and by the transport's queue.
