@@ -66,7 +66,7 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
   Effect.gen(function* () {
     const { address, dialect, protocol } = yield* resolveTarget(options)
     const sink = options.name ?? sinkName
-    const stream = yield* Stream.make({ address })
+    const stream = yield* Stream.make({ address, linger: options.shutdownTimeout })
     const orUnavailable = Effect.mapError(
       ({ ambiguous, reason }: { readonly ambiguous: boolean; readonly reason: string }) =>
         new Sink.Unavailable({ sink, reason, ambiguous })

@@ -81,7 +81,7 @@ const sinkOf = <Payload>(
 const makeConnection = (options: Options) =>
   Effect.gen(function* () {
     const target = yield* resolveTarget(options)
-    const connection = yield* Connection.make(options.name ?? sinkName, target)
+    const connection = yield* Connection.make(options.name ?? sinkName, target, options.shutdownTimeout)
     return { target, connection }
   })
 

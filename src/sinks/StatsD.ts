@@ -59,7 +59,7 @@ interface Carrier {
 const probe = new Uint8Array([10])
 
 const carrierOf = (
-  { name: sink = sinkName }: Options,
+  { name: sink = sinkName, shutdownTimeout: linger }: Options,
   { destination, pacing }: Target
 ): Effect.Effect<Carrier, Sink.InvalidOption, Scope.Scope> => {
   switch (destination._tag) {
@@ -73,12 +73,12 @@ const carrierOf = (
         })
       )
     case "tcp":
-      return Effect.map(Stream.make({ address: destination }), ({ open, write }): Carrier => ({
+      return Effect.map(Stream.make({ address: destination, linger }), ({ open, write }): Carrier => ({
         open,
         carry: ({ bytes }) => Effect.as(write(bytes), undefined)
       }))
     case "unixstream":
-      return Effect.map(Stream.make({ address: destination }), ({ open, write }): Carrier => ({
+      return Effect.map(Stream.make({ address: destination, linger }), ({ open, write }): Carrier => ({
         open,
         carry: (packets) => Effect.as(write(framed(packets)), undefined)
       }))

@@ -9,7 +9,7 @@
  * Done means that the kernel has taken all bytes; whether the other side has is for its protocol to say. A peer that vanishes
  * without a word is noticed by the kernel's keepalive probes, minutes later.
  */
-import { Effect, Redacted, type Scope } from "effect"
+import { Duration, Effect, Redacted, type Scope } from "effect"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 import { classify, TransportFailure } from "./failure.js"
@@ -44,6 +44,8 @@ export interface StreamOptions {
   readonly onLine?: ((line: string) => void) | undefined
   /** Called when a connection that there was has gone: its peer ended it, it broke, or a write was given up. */
   readonly onClosed?: (() => void) | undefined
+  /** How long the other side is waited for at the end, to read what the kernel still has: at most a second, the default. */
+  readonly linger?: Duration.DurationInput | undefined
 }
 
 export interface Stream {
@@ -57,8 +59,7 @@ export interface Stream {
 
 const maxLine = 1024
 const keepAliveMillis = 10_000
-/** How long the other side is waited for at the end, to read what the kernel still has. */
-const lingerMillis = 1000
+const longestLinger = 1000
 
 export const printAddress = (address: Address): string => {
   if ("path" in address) return address.path
@@ -66,9 +67,15 @@ export const printAddress = (address: Address): string => {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-export const make = ({ address, onClosed, onLine }: StreamOptions): Effect.Effect<Stream, never, Scope.Scope> =>
+export const make = ({
+  address,
+  linger = longestLinger,
+  onClosed,
+  onLine
+}: StreamOptions): Effect.Effect<Stream, never, Scope.Scope> =>
   Effect.gen(function* () {
     const at = printAddress(address)
+    const lingerMillis = Math.min(longestLinger, Duration.toMillis(linger))
     const connectOne = yield* connector(address)
     const connecting = yield* Effect.makeSemaphore(1)
     let live: Net.Socket | undefined

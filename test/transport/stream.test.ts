@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Deferred, type Duration, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import type { AddressInfo, Server, Socket } from "node:net"
 import { createServer } from "node:net"
@@ -202,7 +202,7 @@ describe("a stream", () => {
     })
   )
 
-  it.live("does not wait for ever at its end for a peer that does not end", () =>
+  it.live("does not wait for ever at its end for a peer that does not end, nor longer than it may", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const peer = yield* Scope.extend(
@@ -211,13 +211,17 @@ describe("a stream", () => {
         }),
         scope
       )
-      const closing = Effect.scoped(
-        Effect.gen(function* () {
-          const stream = yield* Stream.make({ address: to(peer.port) })
-          yield* stream.write(bytes("a\n"))
-        })
-      )
-      assert.strictEqual((yield* Effect.timeoutOption(closing, "8 seconds"))._tag, "Some")
+      const closing = (linger?: Duration.DurationInput) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const stream = yield* Stream.make({ address: to(peer.port), linger })
+            yield* stream.write(bytes("a\n"))
+          })
+        )
+      assert.strictEqual((yield* Effect.timeoutOption(closing("1 hour"), "8 seconds"))._tag, "Some")
+      // Both begin at once, and one of them is to end long before the other.
+      const first = Effect.raceFirst(Effect.as(closing(), "a second"), Effect.as(closing("1 millis"), "a millisecond"))
+      assert.strictEqual(yield* first, "a millisecond")
       yield* Scope.close(scope, Exit.void)
     })
   )

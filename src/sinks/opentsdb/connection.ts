@@ -2,7 +2,7 @@
  * The connection to which lines are put: one write at a time, its reader, and what the reader hears.
  */
 import { Deferred, Effect, Runtime, type Scope } from "effect"
-import type { SinkError } from "../../Sink.js"
+import type { DeliveryOptions, SinkError } from "../../Sink.js"
 import { Misconfigured, Throttled, Unavailable } from "../../Sink.js"
 import * as Stream from "../../transport/stream.js"
 import type { Target } from "./options.js"
@@ -24,7 +24,8 @@ const longestPause = 30_000
 
 export const make = (
   sink: string,
-  { acknowledge, address }: Pick<Target, "acknowledge" | "address">
+  { acknowledge, address }: Pick<Target, "acknowledge" | "address">,
+  linger: DeliveryOptions["shutdownTimeout"]
 ): Effect.Effect<Connection, never, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>().pipe(
@@ -95,7 +96,7 @@ export const make = (
       )
 
     yield* Effect.addFinalizer(() => Effect.sync(() => complaints > told && tell(last)))
-    const stream = yield* Stream.make({ address, onLine, onClosed })
+    const stream = yield* Stream.make({ address, onLine, onClosed, linger })
 
     const put = (bytes: Uint8Array): Effect.Effect<void, SinkError> =>
       Effect.mapError(stream.write(bytes), ({ ambiguous, reason }) => new Unavailable({ sink, reason, ambiguous }))
