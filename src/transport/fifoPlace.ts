@@ -1,0 +1,266 @@
+/**
+ * Where a pipe is: a folder that others cannot tamper with, and a name in it that nobody else has. Beside it is a folder of this
+ * process alone, in which its pipes are made before they get the name.
+ */
+import { Effect, Schema } from "effect"
+import type * as Fs from "node:fs"
+import type * as Os from "node:os"
+import type * as Path from "node:path"
+import { load } from "./node.js"
+
+/**
+ * There can be no pipe where one is wanted, for what is there already, or for whose it is. Nothing of it was changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PipeError extends Schema.TaggedError<PipeError>("effect-metrics/NamedPipe/PipeError")("PipeError", {
+  /** The pipe, or the folder that is wrong. */
+  path: Schema.String,
+  /** What is wrong with it, and the code of the system's error where there is one. */
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.path}: ${this.reason}`
+  }
+}
+
+/**
+ * Where pipes are unless something else is said: in `$XDG_RUNTIME_DIR`, which belongs to one user alone, or a folder in that
+ * for temporary files with the user's number in its name.
+ */
+export const defaultDirectory: Effect.Effect<string> = Effect.promise(async () => {
+  const { tmpdir, userInfo } = await load<typeof Os>("node:os")
+  const { isAbsolute, join } = await load<typeof Path>("node:path")
+  const runtime = process.env["XDG_RUNTIME_DIR"]
+  return runtime !== undefined && isAbsolute(runtime)
+    ? join(runtime, "effect-metrics")
+    : join(tmpdir(), `effect-metrics-${process.getuid?.() ?? userInfo().uid}`)
+})
+
+export interface PlaceOptions {
+  /** One that is not there is made, but not those above it. Default: see {@link defaultDirectory}. */
+  readonly dir: string | undefined
+  /** Other users have their pipes there as well. */
+  readonly isShared: boolean
+  /** The pipe's. */
+  readonly name: string
+}
+
+export interface Place {
+  /** The pipe's. Absolute. */
+  readonly path: string
+  /** This process's own. On the same device. */
+  readonly folder: string
+}
+
+const ending = ".stats"
+
+const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "EIO"
+
+const meanings: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  ENOENT: "the folder above it does not exist",
+  ENOSPC: "the device is full",
+  EROFS: "the device is read-only"
+}
+
+export const errorOf = (path: string, what: string, error: unknown): PipeError => {
+  if (error instanceof PipeError) return error
+  const code = codeOf(error)
+  return new PipeError({
+    path,
+    reason: `${what}: ${meanings[code] === undefined ? code : `${meanings[code]} (${code})`}`
+  })
+}
+
+/** Pipes of this process. */
+const taken = new Set<string>()
+
+/** Checks what is there, makes what is not, and gives the folder back with the scope. */
+export const prepare = ({ dir, isShared, name }: PlaceOptions) =>
+  Effect.gen(function* () {
+    const fs = yield* Effect.promise(() => load<typeof Fs>("node:fs"))
+    const { basename, dirname, join, resolve } = yield* Effect.promise(() => load<typeof Path>("node:path"))
+    const uid = process.getuid?.()
+    if (uid === undefined) {
+      return yield* new PipeError({ path: name, reason: "this system has no pipes in its file system" })
+    }
+    const given = resolve(dir ?? (yield* defaultDirectory))
+
+    return yield* Effect.acquireRelease(
+      Effect.try({
+        try: (): Place => {
+          const rules = { uid, isShared, isOwn: dir === undefined }
+          prepareDirectory(fs, given, rules)
+          // As the system tells of files that are open.
+          const parent = fs.realpathSync(given)
+          const path = join(parent, name + ending)
+          if (taken.has(path)) {
+            throw new PipeError({ path, reason: "this process has this pipe already: give one of the two a suffix" })
+          }
+          clearPath(fs, path, uid)
+          // Readers of statvent's open whatever a folder holds, and fail over another folder in it.
+          const candidates = isShared
+            ? [
+                { in: dirname(parent), start: `.${basename(parent)}-` },
+                { in: parent, start: "." }
+              ]
+            : [{ in: parent, start: "." }]
+          const folder = makeFolder(fs, candidates, `${process.pid}-`, fs.statSync(parent).dev)
+          try {
+            clearDead(fs, candidates, parent, uid)
+          } catch {
+            // What others change in the meantime is in nobody's way.
+          }
+          taken.add(path)
+          return { path, folder }
+        },
+        catch: (error) => errorOf(given, "there can be no pipe in it", error)
+      }),
+      ({ folder, path }) =>
+        Effect.sync(() => {
+          taken.delete(path)
+          removeFolder(fs, folder)
+        })
+    )
+  })
+
+const prepareDirectory = (
+  fs: typeof Fs,
+  dir: string,
+  { isOwn, isShared, uid }: { readonly uid: number; readonly isShared: boolean; readonly isOwn: boolean }
+): void => {
+  try {
+    fs.mkdirSync(dir, { mode: 0o700 })
+    // Not by the mode above, from which the process's mask is taken.
+    if (isShared) fs.chmodSync(dir, 0o1777)
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw errorOf(dir, "the folder cannot be made", error)
+  }
+  const stats = fs.lstatSync(dir)
+  const refuse = (reason: string): never => {
+    throw new PipeError({ path: dir, reason })
+  }
+  if (stats.isSymbolicLink()) refuse("it is a symbolic link, and not a folder")
+  if (!stats.isDirectory()) refuse("it is not a folder")
+  const isSticky = (stats.mode & 0o1000) !== 0
+  const isTrusted = stats.uid === uid || (stats.uid === 0 && !isOwn)
+  if (!isTrusted && !(isShared && isSticky)) refuse("it belongs to another user")
+  if ((stats.mode & 0o022) !== 0 && !(isSticky && !isOwn)) {
+    refuse("other users could replace what is in it: take the right to write from them, or set the sticky bit")
+  }
+}
+
+/** Removes a pipe of ours that a process with the same number left behind. */
+const clearPath = (fs: typeof Fs, path: string, uid: number): void => {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return
+  if (!stats.isFIFO()) {
+    throw new PipeError({ path, reason: `it is ${stats.isSymbolicLink() ? "a symbolic link, and " : ""}not a pipe` })
+  }
+  if (stats.uid !== uid) throw new PipeError({ path, reason: "it belongs to another user" })
+  if (hasWriter(fs, path)) {
+    throw new PipeError({
+      path,
+      reason: "another process writes it: one with the same number in another container? Give this one a suffix"
+    })
+  }
+  fs.unlinkSync(path)
+}
+
+/** Whether somebody writes a pipe, or waits for a reader. That sees a reader, which leaves at once. */
+const hasWriter = (fs: typeof Fs, path: string): boolean => {
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants
+  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+  try {
+    return fs.readSync(fd, new Uint8Array(1)) > 0
+  } catch (error) {
+    return codeOf(error) === "EAGAIN"
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+interface Candidate {
+  readonly in: string
+  /** What the folder's name starts with. */
+  readonly start: string
+}
+
+/** In the first place that is on the device, as a name can only be given to what is on the same. */
+const makeFolder = (fs: typeof Fs, candidates: ReadonlyArray<Candidate>, ending: string, dev: number): string => {
+  let failure: unknown
+  for (const { in: above, start } of candidates) {
+    try {
+      // Only ours may go there, and it has a name that nobody can have known.
+      const folder = fs.mkdtempSync(`${above}/${start}${ending}`)
+      if (fs.statSync(folder).dev === dev) return folder
+      fs.rmdirSync(folder)
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** Folders and pipes of ours whose processes were killed. One in another container is dead for us, but writes. */
+const clearDead = (fs: typeof Fs, candidates: ReadonlyArray<Candidate>, parent: string, uid: number): void => {
+  const isDead = (name: string, form: RegExp): boolean => {
+    const pid = Number(form.exec(name)?.[1])
+    return pid > 0 && pid !== process.pid && !isAlive(pid)
+  }
+  for (const { in: above, start } of candidates) {
+    for (const name of list(fs, above)) {
+      if (!name.startsWith(start) || !isDead(name.slice(start.length), /^(\d+)-\w{6}$/)) continue
+      const folder = `${above}/${name}`
+      const stats = fs.lstatSync(folder, { throwIfNoEntry: false })
+      if (stats?.isDirectory() !== true || stats.uid !== uid) continue
+      if (
+        !list(fs, folder).some((name) => isOurs(fs, `${folder}/${name}`, uid) && hasWriter(fs, `${folder}/${name}`))
+      ) {
+        removeFolder(fs, folder)
+      }
+    }
+  }
+  for (const name of list(fs, parent)) {
+    const path = `${parent}/${name}`
+    if (isDead(name, /^(\d+)(?:-.*)?\.stats$/) && isOurs(fs, path, uid) && !hasWriter(fs, path)) fs.unlinkSync(path)
+  }
+}
+
+const list = (fs: typeof Fs, folder: string): ReadonlyArray<string> => {
+  try {
+    return fs.readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+const isOurs = (fs: typeof Fs, path: string, uid: number): boolean => {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false })
+  return stats?.isFIFO() === true && stats.uid === uid
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) !== "ESRCH"
+  }
+}
+
+/** With the pipes in it, and nothing else. */
+export const removeFolder = (fs: typeof Fs, folder: string): void => {
+  try {
+    for (const name of fs.readdirSync(folder)) {
+      if (fs.lstatSync(`${folder}/${name}`).isFIFO()) fs.unlinkSync(`${folder}/${name}`)
+    }
+    fs.rmdirSync(folder)
+  } catch {
+    // Somebody else has removed it, or put something into it.
+  }
+}
