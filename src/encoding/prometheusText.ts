@@ -93,10 +93,10 @@ export const encode = (all: Iterable<Exposed>, dialect: Dialect): Exposition => 
     if (description !== undefined) parts.push(`# HELP ${shown} ${escapeHelp(description)}\n`)
     parts.push(`# TYPE ${shown} ${type}\n`)
     const first = parts.length
-    const labelOf = labelsOf(family, dialect)
+    const labelsByKey = labelsOf(family, dialect)
     const seen = new Set<string>()
     for (const { exposed, index } of members) {
-      const labels = written(exposed.tags, labelOf)
+      const labels = written(exposed.tags, labelsByKey, dialect.conflicts)
       if (typeof labels !== "string") refuse(index, labels)
       else if (seen.has(labels)) refuse(index, duplicate)
       else if (exposed.type === "counter" && !(exposed.value >= 0)) refuse(index, decreased)
@@ -174,8 +174,8 @@ const spelled = (families: ReadonlyArray<Family>, { conflicts, escaping }: Diale
 const own = (key: string, type: Exposed["type"]): boolean =>
   key.startsWith("__") || (type === "histogram" && key === "le") || (type === "summary" && key === "quantile")
 
-/** What the tags of a family are called; a `Fault` for those that are called nothing. */
-type Labels = (key: string) => string | Fault
+/** What the tags of a family are called, up to the value, as in `a="`; a `Fault` for those that are called nothing. */
+type Labels = ReadonlyMap<string, string | Fault>
 
 const labelOf = (key: string, type: Exposed["type"], { conflicts, escaping }: Dialect): string | Fault => {
   const label = escapeLabel(key, escaping)
@@ -188,38 +188,46 @@ const labelOf = (key: string, type: Exposed["type"], { conflicts, escaping }: Di
 /** Where they are renamed, no two tags of a family are the same label; those that are legal keep their names. */
 const labelsOf = ({ members, type }: Family, dialect: Dialect): Labels => {
   const labels = new Map<string, string | Fault>()
+  const taken = new Set<string>()
   const others = new Set<string>()
   for (const { exposed } of members) {
     for (const [key] of exposed.tags) {
-      if (isLegalLabel(key) && !own(key, type)) labels.set(key, key)
-      else others.add(key)
+      if (labels.has(key) || others.has(key)) continue
+      if (isLegalLabel(key) && !own(key, type)) {
+        labels.set(key, `${key}="`)
+        taken.add(key)
+      } else others.add(key)
     }
   }
-  const taken = new Set(labels.keys())
   for (const key of [...others].sort()) {
     let label = labelOf(key, type, dialect)
-    if (typeof label === "string" && dialect.conflicts === "rename") {
-      const base = label.replace(/_+$/, "") || "tag"
-      for (let i = 0; taken.has(label); i++) label = `${base}_${mark(i === 0 ? key : i + key)}`
-      taken.add(label)
+    if (typeof label === "string") {
+      if (dialect.conflicts === "rename") {
+        const base = label.replace(/_+$/, "") || "tag"
+        for (let i = 0; taken.has(label); i++) label = `${base}_${mark(i === 0 ? key : i + key)}`
+        taken.add(label)
+      }
+      label = isLegalLabel(label) ? `${label}="` : `"${escapeValue(label)}"="`
     }
     labels.set(key, label)
   }
-  return (key) => labels.get(key)!
+  return labels
 }
 
 /** `a="1",b="2"`, or why there is none. */
-const written = (tags: ReadonlyArray<Tag>, labels: Labels): string | Fault => {
+const written = (tags: ReadonlyArray<Tag>, labels: Labels, conflicts: Dialect["conflicts"]): string | Fault => {
   let text = ""
-  const seen = new Set<string>()
+  // Where they are renamed, no two are the same.
+  const seen = conflicts === "refuse" ? new Set<string>() : undefined
   for (const [key, value] of tags) {
     if (value === "") continue
-    const label = labels(key)
+    const label = labels.get(key)!
     if (typeof label !== "string") return label
-    if (seen.has(label)) return invalid(`two of its tags are the label ${quote(label)}`)!
-    seen.add(label)
-    const shown = isLegalLabel(label) ? label : `"${escapeValue(label)}"`
-    text += `${text === "" ? "" : ","}${shown}="${escapeValue(value)}"`
+    if (seen?.has(label) === true) return invalid(`two of its tags are the label ${quote(label.slice(0, -2))}`)!
+    seen?.add(label)
+    text += text === "" ? label : `,${label}`
+    text += escapeValue(value)
+    text += '"'
   }
   return text
 }
