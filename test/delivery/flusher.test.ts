@@ -564,7 +564,7 @@ describe("closing a scope", () => {
   it.effect("ends at its deadline though the backend hangs, and says in one line exactly what was lost", () =>
     Effect.gen(function* () {
       const lines: Parameters<typeof collectLogs>[0] = []
-      const running = yield* start({ batchSize: 2, triggerSize: 1000, shutdownTimeout: "50 millis" }).pipe(
+      const running = yield* start({ batchSize: 2, triggerSize: 1000, shutdownTimeout: "500 millis" }).pipe(
         Effect.provide(collectLogs(lines))
       )
       running.backend.mode = "hangs"
@@ -599,7 +599,7 @@ describe("closing a scope", () => {
   it.effect("does not wait for a schedule that cannot be interrupted", () =>
     Effect.gen(function* () {
       const schedule = Schedule.mapEffect(Schedule.spaced("1 second"), () => Effect.uninterruptible(Effect.never))
-      const running = yield* start({ schedule, shutdownTimeout: "20 millis" })
+      const running = yield* start({ schedule, shutdownTimeout: "10 seconds" })
       running.points(1)
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* close(running), "closed")
