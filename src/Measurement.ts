@@ -9,16 +9,24 @@ import * as Internal from "./recording/measurement.js"
  * @since 0.1.0
  * @category models
  */
+export type { Buckets, Histogram } from "./recording/histogram.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type {
   Count,
   Distribution,
   FieldValue,
   Gauge,
+  Int,
   Kind,
   Measurement,
   Point,
   Series,
   Tag,
+  UInt,
   ValueType
 } from "./recording/measurement.js"
 

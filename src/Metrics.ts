@@ -44,10 +44,13 @@ export {
   set
 } from "./instruments/record.js"
 export { type Outcome, outcomeOf } from "./instruments/site.js"
+export type { Timestamp } from "./recording/point.js"
 export {
+  type Track,
   track,
   trackCount,
   trackDuration,
+  type TrackExit,
   type TrackExitOptions,
   trackInFlight,
   type TrackOptions,

@@ -12,7 +12,7 @@ import type { Metrics } from "./delivery/service.js"
 import type { Sink } from "./delivery/sink.js"
 import { layerOf as layerOfRead, type ReadDefinition } from "./delivery/totals.js"
 import type { Kind } from "./recording/measurement.js"
-import type { Identity } from "./recording/config.js"
+import type { Identity as Spelled } from "./recording/config.js"
 import type { Precision } from "./recording/stamps.js"
 
 export type { DeliveryOptions, Renamed, SeriesInfo } from "./delivery/options.js"
@@ -30,17 +30,10 @@ export {
   Unavailable,
   type WriteResult
 } from "./delivery/sink.js"
+export type { Identity as Spelled } from "./recording/config.js"
 export type { Precision } from "./recording/stamps.js"
 export type { ReadDefinition, ReadOptions, Totals } from "./delivery/totals.js"
 export type { DistributionTotal, Total } from "./recording/totals.js"
-
-/**
- * The name and tags of a series.
- *
- * @since 0.1.0
- * @category models
- */
-export type Spelled = Identity
 
 export type { Measurement } from "./recording/measurement.js"
 

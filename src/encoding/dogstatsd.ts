@@ -48,15 +48,15 @@ export const eventFields = (event: Event): Readonly<Record<string, FieldValue>> 
     })
   )
 
-const statuses = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const
-
 /**
  * How a service is.
  *
  * @since 0.1.0
  * @category models
  */
-export type ServiceStatus = keyof typeof statuses
+export type ServiceStatus = "ok" | "warning" | "critical" | "unknown"
+
+const statuses: Readonly<Record<ServiceStatus, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 }
 
 export const checkFields = (
   status: ServiceStatus,

@@ -43,6 +43,12 @@ export interface Dialect {
   readonly maxItems: number
 }
 
+/**
+ * A request, as `make` writes it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Body {
   readonly bytes: Uint8Array
   /** How many items of it belong to each measurement, in order. */

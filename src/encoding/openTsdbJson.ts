@@ -7,6 +7,12 @@ import type { Dialect, Wire } from "./openTsdbPoints.js"
 import { make as makePoints } from "./openTsdbPoints.js"
 import type { Covered } from "./output.js"
 
+/**
+ * A request, as `makeHttp` writes it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Body {
   readonly bytes: Uint8Array
   /** How many points of it belong to each measurement, in order. */

@@ -15,7 +15,12 @@ import type { Covered, Fault } from "./output.js"
 import { fill, invalid, notFinite, Output, outOfRange } from "./output.js"
 import { distributionReads, numberOf, sameNames } from "./scalars.js"
 
-/** The unit of timestamps. */
+/**
+ * The unit of timestamps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Resolution = "ms" | "s"
 
 export interface Dialect {

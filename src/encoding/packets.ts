@@ -3,7 +3,12 @@
  * stay in one packet if they fit into one.
  */
 
-/** Lines in packets. */
+/**
+ * Lines in packets, as `make` writes them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Packets {
   /** Lines, each with a LF at its end. */
   readonly bytes: Uint8Array

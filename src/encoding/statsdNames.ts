@@ -6,12 +6,20 @@
 import type { Tag } from "../recording/measurement.js"
 import { quote } from "./output.js"
 
-/** Whose rules: etsy's daemon with all that follow it (telegraf, statsd_exporter), or Datadog's agent. */
+/**
+ * Whose rules: etsy's daemon with all that follow it (telegraf, statsd_exporter), or Datadog's agent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Server = "etsy" | "dogstatsd"
 
 /**
- * `graphite` `name;k=v:1|c`, `influx` `name,k=v:1|c`, `librato` `name#k=v:1|c`, `signalfx` `name[k=v]:1|c`, `datadog`
- * `name:1|c|#k:v`; `none` leaves tags out.
+ * How tags are written: `graphite` `name;k=v:1|c`, `influx` `name,k=v:1|c`, `librato` `name#k=v:1|c`, `signalfx`
+ * `name[k=v]:1|c`, `datadog` `name:1|c|#k:v`; `none` leaves tags out.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type TagStyle = "graphite" | "influx" | "librato" | "signalfx" | "datadog" | "none"
 

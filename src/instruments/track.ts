@@ -57,11 +57,21 @@ export interface TrackExitOptions<TagKeys extends string, in A, in E> extends Tr
   readonly tags: (exit: Exit.Exit<A, E>) => Tags<TagKeys>
 }
 
-/** A combinator that keeps the type of what it wraps. */
-type Track = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/**
+ * A combinator that keeps the type of what it wraps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Track = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** A combinator for effects whose exits a tag function can read. */
-type TrackExit<A, E> = <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/**
+ * A combinator for effects whose exits a tag function can read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TrackExit<A, E> = <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 interface AnyOptions extends TrackBase {
   readonly tags?: GivenTags | ((exit: Exit.Exit<never, never>) => GivenTags) | undefined

@@ -50,7 +50,12 @@ export interface LaneConfig {
   readonly nanos: number
 }
 
-/** How a lane names a series. */
+/**
+ * The name and tags of a series.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Identity {
   readonly name: string
   readonly tags: ReadonlyArray<Tag>

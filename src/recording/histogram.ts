@@ -106,7 +106,12 @@ export const relativeError = (scale: number): number => {
   return (1 - inverse) / (1 + inverse)
 }
 
-/** Counts of consecutive buckets; `counts[0]` belongs to bucket `offset`. Neither the first nor the last count is 0. */
+/**
+ * Counts of consecutive buckets; `counts[0]` belongs to bucket `offset`. Neither the first nor the last count is 0.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Buckets {
   readonly offset: number
   readonly counts: ReadonlyArray<number>
@@ -233,6 +238,13 @@ const totalOf = ({ counts, offset }: Buckets, scale: number): number => {
   return total
 }
 
+/**
+ * What a timer or a distribution has gathered: count, sum and extremes are exact, and buckets that grow by the factor
+ * `2^(2^-scale)` tell where the values lie. Bucket `i` has those in `(2^(i/2^scale), 2^((i+1)/2^scale)]`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Histogram {
   count = 0
   /** Infinite if the true sum is beyond the doubles. */
@@ -254,7 +266,11 @@ export class Histogram {
     this.maxBuckets = Math.max(2, maxBuckets)
   }
 
-  /** The one that has these parts, and keeps them; `undefined` if none can have them. */
+  /**
+   * The one that has these parts, and keeps them; `undefined` if none can have them.
+   *
+   * @internal
+   */
   static of(parts: Parts): Histogram | undefined {
     const { count, max, min, negative, positive, scale, sum, zeroCount } = parts
     if (!Number.isInteger(scale) || scale < minScale || scale > maxScale) return undefined
@@ -323,8 +339,9 @@ export class Histogram {
   }
 
   /**
-   * The value below which a part `q` (0 to 1) of the recordings lies, wrong by at most {@link relativeError} of it: that of
-   * the first bucket whose cumulative count exceeds `q * (count - 1)`. The lowest and the highest are exact. `NaN` when empty.
+   * The value below which a part `q` (0 to 1) of the recordings lies, wrong by at most `(base-1) / (base+1)` of it (see
+   * `relativeError`): that of the first bucket whose cumulative count exceeds `q * (count - 1)`. The lowest and the highest are
+   * exact. `NaN` when empty.
    */
   quantile(q: number): number {
     if (this.count === 0) return NaN

@@ -20,13 +20,23 @@ export type Kind = "counter" | "gauge" | "timer" | "distribution"
  */
 export type ValueType = "float" | "int"
 
-/** A signed 64-bit integer field, for wires that tell integers from floats. */
+/**
+ * A signed 64-bit integer field, for wires that tell integers from floats.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Int {
   readonly _tag = "int"
   constructor(readonly value: number | bigint) {}
 }
 
-/** An unsigned 64-bit integer field. */
+/**
+ * An unsigned 64-bit integer field.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class UInt {
   readonly _tag = "uint"
   constructor(readonly value: number | bigint) {}

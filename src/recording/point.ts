@@ -4,7 +4,12 @@
 import type { RefuseReason } from "../Ledger.js"
 import { type FieldValue, Int, UInt } from "./measurement.js"
 
-/** A `Date`, milliseconds since the epoch, or nanoseconds since the epoch. */
+/**
+ * When a point was: a `Date`, milliseconds since the epoch, or as a `bigint` nanoseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Timestamp = Date | number | bigint
 
 interface Time {

@@ -22,6 +22,12 @@ export type { Received, Subscriber } from "../transport/messages.js"
  * @since 0.1.0
  * @category errors
  */
+export { TransportFailure } from "../transport/failure.js"
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
 export { MissingPackage } from "../transport/missing.js"
 
 /**

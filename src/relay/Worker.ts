@@ -39,7 +39,7 @@ import { type MissingPackage, RelayError, type Subscriber, zeroMq } from "./Tran
  * @since 0.1.0
  * @category models
  */
-export type { Account } from "./merge.js"
+export type { Account, Refusal } from "./merge.js"
 
 /**
  * All have defaults.

@@ -11,7 +11,12 @@ import type { Count, Distribution, Gauge, Measurement, Point, Series } from "../
 import * as Tags from "../recording/tags.js"
 import * as Whole from "../recording/whole.js"
 
-/** A message that carries nothing that can be recorded. */
+/**
+ * Why a message carries nothing that can be recorded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Refusal = "malformed" | "version" | "too_large"
 
 /**

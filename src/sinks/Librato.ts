@@ -49,6 +49,12 @@ export type { Named, Options } from "./librato/options.js"
  */
 export type { Secret } from "../transport/credentials.js"
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Body } from "../encoding/librato.js"
+
 const contentType = "application/json"
 
 interface Started {

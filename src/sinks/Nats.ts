@@ -39,6 +39,12 @@ export type { Options } from "./nats/options.js"
 export { MissingPackage } from "../transport/missing.js"
 
 /**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Message } from "../transport/messages.js"
+
+/**
  * Makes a message, once it is known which batch it is in, and as which part.
  *
  * @since 0.1.0

@@ -54,6 +54,18 @@ export type { HttpOptions, Options, PointOptions } from "./opentsdb/options.js"
  */
 export type { Secret } from "../transport/credentials.js"
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Body } from "../encoding/openTsdbJson.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Resolution } from "../encoding/openTsdbPoints.js"
+
 const contentType = "application/json"
 
 /** What both wires do before they encode, and after they have written. */

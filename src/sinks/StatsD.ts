@@ -49,6 +49,18 @@ export type { Options } from "./statsd/options.js"
  */
 export type { Event, ServiceStatus } from "../encoding/dogstatsd.js"
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Packets } from "../encoding/packets.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Server, TagStyle } from "../encoding/statsdNames.js"
+
 /** Moves packets, whatever it is that carries them. */
 interface Carrier {
   readonly open: Effect.Effect<void, TransportFailure>

@@ -3,7 +3,12 @@
  */
 import { Schema } from "effect"
 
-/** What was to be sent did not get through, or nobody said that it did. */
+/**
+ * What was to be sent did not get through, or nobody said that it did.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class TransportFailure extends Schema.TaggedError<TransportFailure>("effect-metrics/TransportFailure")(
   "TransportFailure",
   {

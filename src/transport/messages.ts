@@ -5,6 +5,12 @@
 import type { Effect } from "effect"
 import type { TransportFailure } from "./failure.js"
 
+/**
+ * A message, as a publisher sends it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Message {
   /** The same if it is published again. */
   readonly id: string
