@@ -1,8 +1,8 @@
 /**
  * Puts into README.md and the pages of docs/ what is kept elsewhere: behind each line `<!-- example: path -->` that file's text
  * as a code block, and behind each `<!-- figure: row / subject / key -->` a number of bench/results.json (`median`, `ratio`, or a
- * further column). With `--check` it changes nothing and fails where a page differs, so that what is shown is what is type-checked
- * and run, and what is quoted is what was measured.
+ * further column; `median, µs` and `median, ms` are nanoseconds in that unit). With `--check` it changes nothing and fails where a
+ * page differs, so that what is shown is what is type-checked and run, and what is quoted is what was measured.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -19,19 +19,26 @@ const pages = [
 
 const { rows } = JSON.parse(readFileSync(join(root, "bench/results.json"), "utf8"))
 
+const thousands = (text) => text.replace(/\B(?=(\d{3})+$)/g, " ")
+
 /** Two digits are what a measurement is good for; bytes and counts are whole. */
 const spell = (value, key) => {
-  if (key !== "median" && key !== "ratio") return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, " ")
+  const isWhole = value >= 10 || Number.isInteger(value)
+  if (isWhole && key !== "median" && key !== "ratio") return thousands(String(Math.round(value)))
   const rounded = Number(value.toPrecision(2))
-  return rounded < 10 ? rounded.toFixed(value < 1 ? 2 : 1) : String(rounded).replace(/\B(?=(\d{3})+$)/g, " ")
+  return rounded < 10 ? rounded.toFixed(value < 1 ? 2 : 1) : thousands(String(rounded))
 }
 
-const figure = (page, row, subject, key) => {
+const nanosIn = { µs: 1e3, ms: 1e6 }
+
+const figure = (page, row, subject, asked) => {
+  const [key, unit] = asked.split(", ")
   const result = rows.find(({ name }) => name === row)?.results.find(({ name }) => name === subject)
   const value = result?.[key] ?? result?.more?.[key]
-  if (typeof value !== "number")
-    throw new Error(`${page}: no figure ${row} / ${subject} / ${key} in bench/results.json`)
-  return spell(value, key)
+  const scale = unit === undefined ? 1 : nanosIn[unit]
+  if (typeof value !== "number" || scale === undefined)
+    throw new Error(`${page}: no figure ${row} / ${subject} / ${asked} in bench/results.json`)
+  return spell(value / scale, key)
 }
 
 for (const page of pages) {
