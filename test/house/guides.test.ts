@@ -159,6 +159,106 @@ describe("the guide to sinks", () => {
   })
 })
 
+interface Option {
+  readonly name: string
+  /** What its comment says of the default; `undefined` if it says nothing. */
+  readonly byDefault: string | undefined
+}
+
+const optionsOf = (path: string, name: string): ReadonlyArray<Option> => {
+  const found: Array<Option> = []
+  const source = ts.createSourceFile(path, read(path), ts.ScriptTarget.ES2022, true)
+  ts.forEachChild(source, (node) => {
+    if (!ts.isInterfaceDeclaration(node) || node.name.text !== name) return
+    for (const member of node.members) {
+      if (member.name === undefined) continue
+      const comment = ts
+        .getJSDocCommentsAndTags(member)
+        .map((doc) => ts.getTextOfJSDocComment(doc.comment) ?? "")
+        .join(" ")
+      const [, byDefault] = /\bDefaults?\b:?\s+([^]*?)(?:\.(?:\s|$)|$)/.exec(comment) ?? []
+      found.push({ name: member.name.getText(), byDefault })
+    }
+  })
+  return found
+}
+
+/** Texts and numbers that are the default; none where words tell what happens instead. */
+const literals = (byDefault: string): ReadonlyArray<string> => {
+  const clause = /^such /.test(byDefault) ? "" : byDefault.replace(/: .*$/s, "")
+  const digits = clause.replace(/`[^`]+`/g, "").matchAll(/\d[\d.]*(?: \d{3})*/g)
+  return [...clause.matchAll(/`([^`]+)`/g), ...digits].map(([all, code]) => code ?? all)
+}
+
+describe("the page of", () => {
+  const sinks: Record<
+    string,
+    { readonly page: string; readonly above: RegExp; readonly from: Array<[string, string]> }
+  > = {
+    Console: { page: "sinks/console.md", above: /^# Console$/m, from: [["sinks/Console.ts", "Options"]] },
+    InfluxDb: { page: "sinks/influxdb.md", above: /^## Options$/m, from: [["sinks/influxdb/options.ts", "Options"]] },
+    OpenTsdb: {
+      page: "sinks/opentsdb.md",
+      above: /^Which one\?/m,
+      from: ["PointOptions", "Options", "HttpOptions"].map((name) => ["sinks/opentsdb/options.ts", name])
+    },
+    StatsD: { page: "sinks/statsd.md", above: /^# StatsD$/m, from: [["sinks/statsd/options.ts", "Options"]] },
+    Graphite: { page: "sinks/graphite.md", above: /^# Graphite$/m, from: [["sinks/graphite/options.ts", "Options"]] },
+    Librato: { page: "sinks/librato.md", above: /^# Librato/m, from: [["sinks/librato/options.ts", "Options"]] },
+    ZeroMq: {
+      page: "relay.md",
+      above: /^### Options of `ZeroMq`/m,
+      from: [["sinks/zeromq/options.ts", "Options"]]
+    },
+    Broker: { page: "relay.md", above: /^### Options of `Broker`/m, from: [["relay/Broker.ts", "Options"]] },
+    Worker: { page: "relay.md", above: /^### Options of `Worker`/m, from: [["relay/Worker.ts", "Options"]] },
+    Nats: {
+      page: "relay.md",
+      above: /^### Options of `Nats`/m,
+      from: [
+        ["transport/natsOptions.ts", "ServerOptions"],
+        ["sinks/nats/options.ts", "Options"],
+        ["relay/Transport.ts", "NatsOptions"]
+      ]
+    },
+    Dashboard: { page: "dashboard.md", above: /^## Options$/m, from: [["web/Dashboard.ts", "Options"]] },
+    HttpServerMetrics: {
+      page: "sources/http.md",
+      above: /^## Servers$/m,
+      from: [["sources/HttpServerMetrics.ts", "Options"]]
+    },
+    EffectMetrics: {
+      page: "sources/effect-metrics.md",
+      above: /^## Options$/m,
+      from: [["sources/effectMetrics/options.ts", "Options"]]
+    },
+    RuntimeMetrics: {
+      page: "sources/runtime.md",
+      above: /^# RuntimeMetrics$/m,
+      from: [["sources/runtime/options.ts", "Options"]]
+    }
+  }
+
+  for (const [sink, { above, from, page }] of Object.entries(sinks)) {
+    it(`${sink} has every option of its own, with its default`, () => {
+      const text = read(`docs/${page}`)
+      const start = above.exec(text)
+      assert.isNotNull(start, `${above}`)
+      const rows = table(text.slice(start.index), /^(?=\| option )/m)
+      for (const { byDefault, name } of from.flatMap(([path, type]) => optionsOf(`src/${path}`, type))) {
+        const row = rows.find(([option = ""]) => names(option).includes(name))
+        assert.isDefined(row, `${page} does not say what ${name} is`)
+        const [, cell = ""] = row
+        if (byDefault === undefined) continue
+        for (const literal of literals(byDefault)) {
+          assert.include(cell, literal, `${page}, the default of ${name}`)
+        }
+        assert.notStrictEqual(cell, "", `${page}, the default of ${name}`)
+      }
+    })
+  }
+})
+
 describe("the guide to reliability", () => {
   const page = read("docs/reliability.md")
 
