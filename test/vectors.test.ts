@@ -10,6 +10,7 @@ import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
 import * as StatsD from "./vectors/statsd.js"
+import * as Statvent from "./vectors/statvent.js"
 import * as Zibrato from "./vectors/zibrato.js"
 
 const runners: Readonly<Record<string, (row: Row) => void | Promise<void>>> = {
@@ -23,6 +24,7 @@ const runners: Readonly<Record<string, (row: Row) => void | Promise<void>>> = {
   "prometheus-text": Prometheus.run,
   sketches: Sketches.run,
   statsd: StatsD.runEtsy,
+  statvent: Statvent.run,
   "zmq-zibrato": Zibrato.run
 }
 

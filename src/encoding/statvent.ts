@@ -1,0 +1,256 @@
+/**
+ * statvent's text: a line `name: value` for each number, in whole numbers (`%d`) or floats (`%f`). Three lines that any reader of
+ * statvent's takes for numbers stand first, and say how many of the lines behind them are counters, gauges and readings, in this
+ * order. A timer or distribution is two counters, its count and sum, and five readings of its last values. What a line cannot carry
+ * is refused, series by series; see `statventNames`.
+ *
+ * It is made in two parts, so that neither holds the event loop for long: `take` notes the state of everything at once, and
+ * `write` sorts what there is to be sorted, as many distributions at a time as are asked for.
+ *
+ * Costs: `bench` row `named-pipe`.
+ */
+import type { Count, Gauge, Series, Tag } from "../recording/measurement.js"
+import type { DistributionTotal } from "../recording/totals.js"
+import * as Bytes from "./bytes.js"
+import { Output, quote } from "./output.js"
+import { type Fault, fault, keyOf } from "./statventNames.js"
+import { writeFixed, writeShortest, writeWhole } from "./statventNumber.js"
+import { header } from "./statventReader.js"
+
+/** The numbers of a timer or distribution: the first two are counters, the others readings. */
+export const labels = ["count", "sum", "median", "95th", "99th", "100th", "mean"] as const
+
+export type Label = (typeof labels)[number]
+
+export interface Dialect {
+  /** How the numbers of a distribution are named: by its name, and what they are. */
+  readonly formatName: (name: string, label: Label) => string
+  /** Whether there are its count and sum. */
+  readonly totals: boolean
+  /** `"fixed"`: six decimals. `"shortest"`: as many as tell the number from its neighbours. */
+  readonly floats: "fixed" | "shortest"
+  /** What is written as a whole number: what is one, or what was declared so. */
+  readonly integers: "whole" | "declared"
+}
+
+type Single = (Pick<Count, "_tag" | "series"> | Pick<Gauge, "_tag" | "series">) & { readonly value: number | bigint }
+
+type Several = Pick<DistributionTotal, "_tag" | "series" | "recent"> & {
+  readonly histogram: Pick<DistributionTotal["histogram"], "count" | "sum">
+}
+
+/** A total, whose value may be more than a double can hold. */
+export type Told = Single | Several
+
+export interface Refused {
+  readonly series: Series
+  readonly reason: string
+}
+
+/** The text as it will be, of one moment. */
+export interface Taken {
+  /** Writes the readings of so many distributions; whether there are more. */
+  readonly write: (most: number) => boolean
+  /** Once there are no more. */
+  readonly text: () => Uint8Array
+  readonly refused: ReadonlyArray<Refused>
+}
+
+export interface Encoder {
+  /** Why a series will be refused whatever else there is. */
+  readonly faultOf: (series: Pick<Series, "name" | "tags" | "kind">) => Fault | undefined
+  /** One at a time: the next may begin once the text of the last has been asked for. */
+  readonly take: (totals: Iterable<Told>) => Taken
+}
+
+/** What `series.encoded` keeps. */
+interface Kept {
+  /** Each line up to its value. */
+  readonly heads: ReadonlyArray<Uint8Array>
+  readonly fault: string | undefined
+}
+
+const newline = 10
+
+/** By statvent's rank, which is one below the nearest: of 100 values the 95th percentile is the 95th. */
+const ranked = (sorted: Float64Array, percent: number): number =>
+  sorted[Math.max(0, Math.floor((sorted.length * percent) / 100) - 1)]!
+
+const percents = [50, 95, 99, 100]
+const firstReading = labels.indexOf("median")
+const meanAt = labels.indexOf("mean")
+
+const isDistribution = (kind: Series["kind"]): boolean => kind === "timer" || kind === "distribution"
+
+/** The values of distributions side by side, until they are sorted. */
+class Samples {
+  private values = new Float64Array(0)
+  private at = 0
+  readonly series: Array<Series> = []
+  private readonly ends: Array<number> = []
+
+  add(series: Series, values: ReadonlyArray<number>): void {
+    if (this.at + values.length > this.values.length) {
+      const larger = new Float64Array(Math.max(1024, 2 * this.values.length, this.at + values.length))
+      larger.set(this.values.subarray(0, this.at))
+      this.values = larger
+    }
+    this.values.set(values, this.at)
+    this.at += values.length
+    this.series.push(series)
+    this.ends.push(this.at)
+  }
+
+  sorted(index: number): Float64Array {
+    return this.values.subarray(index === 0 ? 0 : this.ends[index - 1], this.ends[index]).sort()
+  }
+
+  clear(): void {
+    this.at = 0
+    this.series.length = 0
+    this.ends.length = 0
+  }
+}
+
+export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder => {
+  const counters = new Output()
+  const gauges = new Output()
+  const readings = new Output()
+  const samples = new Samples()
+  /** Which instrument each name of a line belongs to, so that no two share one. */
+  const owners = new Map<string, string>()
+
+  const namesOf = ({ kind, name }: Pick<Series, "name" | "kind">): ReadonlyArray<string> =>
+    isDistribution(kind) ? labels.map((label) => formatName(name, label)) : [name]
+
+  const faultOf: Encoder["faultOf"] = (series) => {
+    let names: ReadonlyArray<string>
+    try {
+      names = namesOf(series)
+    } catch {
+      return { part: "name", reason: `its name ${quote(series.name)} makes formatName throw` }
+    }
+    for (const [index, name] of names.entries()) {
+      if (typeof name !== "string") {
+        return { part: "name", reason: `its name ${quote(series.name)} has formatName give what is no text` }
+      }
+      if (names.indexOf(name) !== index) {
+        return { part: "name", reason: `its name ${quote(series.name)} has formatName give two numbers one name` }
+      }
+      const found = fault(name, series.tags)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** By name and kind, as series that share those share the names of their lines. */
+  const claim = (series: Series, names: ReadonlyArray<string>): string | undefined => {
+    const owner = `${isDistribution(series.kind) ? "of" : "is"} ${series.name}`
+    const taken = names.find((name) => (owners.get(name) ?? owner) !== owner)
+    if (taken !== undefined) return `its name ${quote(taken)} is that of another instrument's line already`
+    for (const name of names) owners.set(name, owner)
+    return undefined
+  }
+
+  const keep = (series: Series): Kept => {
+    let reason = faultOf(series)?.reason
+    const names = reason === undefined ? namesOf(series) : []
+    reason ??= claim(series, names)
+    const kept: Kept = {
+      heads: reason === undefined ? names.map((name) => headOf(name, series.tags)) : [],
+      fault: reason
+    }
+    series.encoded = kept
+    return kept
+  }
+
+  /** Unless it is `isInt`, of whatever instrument, only what has no fraction is a whole number, which -0 has. */
+  const isWhole = (value: number | bigint, isInt: boolean): boolean =>
+    typeof value === "bigint" ||
+    (Math.floor(value) === value &&
+      value - value === 0 &&
+      (isInt || (integers === "whole" && (value !== 0 || 1 / value > 0))))
+
+  const put = (output: Output, head: Uint8Array, value: number | bigint, isInt: boolean): void => {
+    output.reserve(head.length)
+    output.put(head)
+    if (typeof value === "bigint" || isWhole(value, isInt)) writeWhole(output, value)
+    else if (floats === "fixed") writeFixed(output, value)
+    else writeShortest(output, value)
+    output.reserve(1)
+    output.bytes[output.at++] = newline
+  }
+
+  const putReadings = (index: number): void => {
+    const series = samples.series[index]!
+    // It was kept when it was taken.
+    const { heads } = series.encoded as Kept
+    const sorted = samples.sorted(index)
+    const isInt = series.valueType === "int"
+    for (let i = 0; i < percents.length; i++) {
+      put(readings, heads[firstReading + i]!, ranked(sorted, percents[i]!), isInt)
+    }
+    let sum = 0
+    for (let i = 0; i < sorted.length; i++) sum += sorted[i]!
+    put(readings, heads[meanAt]!, sum / sorted.length, false)
+  }
+
+  return {
+    faultOf,
+    take: (all) => {
+      const refused: Array<Refused> = []
+      const lines = { counters: 0, gauges: 0 }
+      counters.at = gauges.at = readings.at = 0
+      samples.clear()
+      for (const total of all) {
+        const { series } = total
+        // A series belongs to one lane, so nothing but this encoder writes `encoded`.
+        const { fault, heads } = (series.encoded as Kept | undefined) ?? keep(series)
+        const isInt = series.valueType === "int"
+        if (fault !== undefined) refused.push({ series, reason: fault })
+        else if (total._tag === "count") {
+          put(counters, heads[0]!, total.value, isInt)
+          lines.counters++
+        } else if (total._tag === "gauge") {
+          put(gauges, heads[0]!, total.value, isInt)
+          lines.gauges++
+        } else {
+          const { histogram, recent } = total
+          if (totals) {
+            put(counters, heads[0]!, histogram.count, true)
+            put(counters, heads[1]!, histogram.sum, isInt)
+            lines.counters += 2
+          }
+          if (recent.length > 0) samples.add(series, recent)
+        }
+      }
+      let next = 0
+      const distributions = samples.series.length
+      return {
+        refused,
+        write: (most) => {
+          const end = Math.min(distributions, next + most)
+          while (next < end) putReadings(next++)
+          return next < distributions
+        },
+        text: () => {
+          const numbers = [lines.counters, lines.gauges, distributions * (labels.length - firstReading)]
+          const head = Bytes.encode(header.map(([key], i) => `${key}: ${numbers[i]}\n`).join(""))
+          return joined([head, ...[counters, gauges, readings].map(({ at, bytes }) => bytes.subarray(0, at))])
+        }
+      }
+    }
+  }
+}
+
+const headOf = (name: string, tags: ReadonlyArray<Tag>): Uint8Array => Bytes.encodeKept(`${keyOf(name, tags)}: `)
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
