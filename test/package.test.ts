@@ -79,9 +79,9 @@ describe("package.json", () => {
     assert.sameMembers(Object.keys(index), [...(await publicModules()).keys()])
   })
 
-  it("brings no dependencies of its own and runs nothing when installed", async () => {
+  it("brings the plots of its page and nothing else, and runs nothing when installed", async () => {
     const { dependencies, scripts } = await manifest()
-    assert.isUndefined(dependencies)
+    assert.hasAllKeys(dependencies, ["uplot"])
     for (const hook of ["preinstall", "install", "postinstall", "prepare"]) assert.notProperty(scripts, hook)
   })
 
@@ -155,7 +155,7 @@ describe("the packed package", () => {
     const top = new Set(packed.map((path) => path.split("/")[0]))
     assert.sameMembers(
       [...top],
-      ["dist", "src", "examples", "docs", "package.json", "README.md", "LICENSE", "CHANGELOG.md"]
+      ["dist", "src", "examples", "docs", "bench", "package.json", "README.md", "LICENSE", "CHANGELOG.md"]
     )
     // The page of the web service is as it is, apart from what only its types need.
     for (const path of packed.filter((path) => path.startsWith("src/web/page/"))) {
@@ -164,6 +164,17 @@ describe("the packed package", () => {
     for (const path of packed.filter((path) => path.startsWith("src/") && !path.startsWith("src/web/page/"))) {
       const built = path.replace(/^src/, "dist").replace(/ts$/, "")
       assert.includeMembers([...packed], [`${built}js`, `${built}d.ts`, `${built}js.map`, `${built}d.ts.map`])
+    }
+  })
+
+  it("has pages whose links lead to what it holds", async () => {
+    const holds = (path: string) => packed.some((file) => file === path || file.startsWith(`${path}/`))
+    for (const page of packed.filter((path) => path.endsWith(".md"))) {
+      // Code has brackets and parentheses of its own.
+      const prose = (await read(page)).replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "`")
+      for (const [, link = ""] of prose.matchAll(/\]\(([^)#\s]+)/g)) {
+        if (!/^[a-z]+:/.test(link)) assert.isTrue(holds(join(page, "..", link)), `${page}: ${link}`)
+      }
     }
   })
 
