@@ -38,8 +38,17 @@ export const header: ReadonlyArray<readonly [key: string, kind: StatKind]> = [
   ["effect_metrics.pipe.readings", "reading"]
 ]
 
-/** Never throws, and takes time in proportion to the text. */
-export const read = (text: string): Stats => {
+/** A key, and what it says. */
+export type Key = Pick<Stat, "key" | "name" | "tags">
+
+/** Of keys in turn. */
+export type Split = (key: string) => Key
+
+/**
+ * Never throws, and takes time in proportion to the text. `split` may remember the keys that it has seen: processes of one program
+ * have the same, and have them again the next time.
+ */
+export const read = (text: string, split: Split = splitOnce): Stats => {
   const kinds = kindsOf(text)
   const stats: Array<Stat> = []
   let malformed = 0
@@ -54,7 +63,7 @@ export const read = (text: string): Stats => {
     const line = text.slice(at, end)
     at = end + 1
     if (line.trim() === "") continue
-    const stat = readLine(line, kinds === undefined ? "unknown" : kinds.kindOf(lines))
+    const stat = readLine(line, kinds === undefined ? "unknown" : kinds.kindOf(lines), split)
     lines++
     if (stat === undefined) malformed++
     else stats.push(stat)
@@ -86,14 +95,14 @@ const kindsOf = (text: string): Kinds | undefined => {
   return { kindOf: (line) => bounds.find(([end]) => line < end)?.[1] ?? "unknown", total, end: at }
 }
 
-const readLine = (line: string, kind: StatKind): Stat | undefined => {
+const readLine = (line: string, kind: StatKind, split: Split): Stat | undefined => {
   const colon = line.lastIndexOf(":")
-  const key = line.slice(0, colon).trim()
-  if (colon === -1 || key === "") return undefined
+  const written = line.slice(0, colon).trim()
+  if (colon === -1 || written === "") return undefined
   const text = line.slice(colon + 1).trim()
   const value = readValue(text)
   if (value === undefined) return undefined
-  const { name, tags } = splitKey(key)
+  const { key, name, tags } = split(written)
   return { key, name, tags, kind, value, isInt: int.test(text) }
 }
 
@@ -127,6 +136,28 @@ export const splitKey = (key: string): { readonly name: string; readonly tags: R
     }
   }
   return { name: key, tags: [] }
+}
+
+const splitOnce: Split = (key) => ({ key, ...splitKey(key) })
+
+/** Longer ones are few, and not remembered. */
+const maxRemembered = 512
+
+/** Remembers up to so many keys. */
+export const rememberKeys = (most: number): Split => {
+  const known = new Map<string, Key>()
+  return (written) => {
+    const found = known.get(written)
+    if (found !== undefined) return found
+    if (written.length > maxRemembered) return splitOnce(written)
+    // Which are still in use is not known; those are soon remembered anew.
+    if (known.size >= most) known.clear()
+    // A copy: a part of a text may keep the whole text in memory.
+    const key = String(JSON.parse(JSON.stringify(written)))
+    const split = splitOnce(key)
+    known.set(key, split)
+    return split
+  }
 }
 
 const reserved = /[={},"]/

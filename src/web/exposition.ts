@@ -1,6 +1,9 @@
 /**
- * `/metrics`: counters are added up, as long as this service lives also those of processes that have ended, so that no rate dips when
- * one does. All else has a label `pid`, a tag of that name being `exported_pid`.
+ * `/metrics`: each process by itself, with a label `pid`, a tag of that name being `exported_pid`; one that has ended is there no
+ * more. So each series starts anew with its process, which is what a rate is made for.
+ *
+ * `"summed"` adds counters up, as long as this service lives also those of processes that have ended, so that no rate dips when one
+ * does: for a host where processes come and go, and each pid would be a series for ever.
  */
 import type { Stat } from "../encoding/statventReader.js"
 import { encode, type Exposed } from "../encoding/prometheusText.js"
@@ -24,6 +27,7 @@ const isCanonical = (tags: ReadonlyArray<Tag>): boolean => {
 const namedOf = ({ key, name, tags }: Stat): Named => (isCanonical(tags) ? { name, tags } : { name: key, tags: [] })
 
 const withPid = (tags: ReadonlyArray<Tag>, id: string): ReadonlyArray<Tag> => {
+  if (!tags.some(([key]) => key === "pid")) return [...tags, ["pid", id]]
   const keys = new Set(tags.map(([key]) => key))
   let exported = "exported_pid"
   while (keys.has(exported)) exported = `exported_${exported}`
@@ -33,7 +37,7 @@ const withPid = (tags: ReadonlyArray<Tag>, id: string): ReadonlyArray<Tag> => {
 const states: ReadonlyArray<ProcessState> = ["live", "slow", "gone", "unreadable"]
 
 /** The body. */
-export const body = (processes: Processes, millis: number): string => {
+export const body = (processes: Processes, counters: "by-process" | "summed", millis: number): string => {
   const counts = new Map<string, Named & { value: Value }>()
   const count = (stat: Stat, value: Value): void => {
     const found = counts.get(stat.key)
@@ -46,15 +50,18 @@ export const body = (processes: Processes, millis: number): string => {
       const { value } = stat
       const kind = kindOf(stat)
       // What falls is no counter, whatever it says.
-      if (kind === "counter" && value >= 0) count(stat, value)
-      else if (process.state !== "gone") {
+      const isCounter = kind === "counter" && value >= 0
+      if (isCounter && counters === "summed") count(stat, value)
+      else if (processes.isCurrent(process, millis)) {
         const { name, tags } = namedOf(stat)
-        const type = kind === "gauge" || kind === "reading" ? "gauge" : "untyped"
+        const type = isCounter ? "counter" : kind === "gauge" || kind === "reading" ? "gauge" : "untyped"
         others.push({ type, name, tags: withPid(tags, process.id), value })
       }
     }
   }
-  for (const { stat, value } of processes.retired().values()) if (value >= 0) count(stat, value)
+  if (counters === "summed") {
+    for (const { stat, value } of processes.retired().values()) if (value >= 0) count(stat, value)
+  }
   const listed = processes.list()
   const all: ReadonlyArray<Exposed> = [
     ...states.map((state): Exposed => ({

@@ -6,10 +6,11 @@ import type { SeriesByProcess, Source } from "./model.js"
 import * as Pipes from "./pipes.js"
 import { Processes } from "./processes.js"
 import * as Stats from "./stats.js"
-import { currentOf, overall, sums } from "./sums.js"
+import { overall, sums } from "./sums.js"
 
 export interface HostOptions extends Pipes.PipesOptions {
   readonly sum: "by-kind" | "plain"
+  readonly counters: "by-process" | "summed"
   /** How old a reading may be to be given to another who asks. */
   readonly freshMillis: number
   readonly keepMillis: number
@@ -59,7 +60,7 @@ export const make = (options: HostOptions): Effect.Effect<Source, never, Scope.S
       const found: Array<SeriesByProcess["processes"][number]> = []
       for (const process of processes.all()) {
         const stat = process.stats.get(key)
-        if (stat !== undefined && currentOf(processes, process, millis).includes(stat)) {
+        if (stat !== undefined && (stat.kind === "counter" || processes.isCurrent(process, millis))) {
           found.push({ id: process.id, value: stat.value })
         }
       }
@@ -79,6 +80,6 @@ export const make = (options: HostOptions): Effect.Effect<Source, never, Scope.S
       })),
       series: (key) => Effect.map(fresh, (millis) => series(key, millis)),
       stats: Effect.map(fresh, (millis) => Stats.body(processes, options.sum, millis)),
-      metrics: Effect.map(fresh, (millis) => Exposition.body(processes, millis))
+      metrics: Effect.map(fresh, (millis) => Exposition.body(processes, options.counters, millis))
     }
   })

@@ -34,9 +34,15 @@ export interface Options {
    * weighted. `"plain"`: everything is added up, as in statvent. Default `"by-kind"`.
    */
   readonly sum?: "by-kind" | "plain" | undefined
+  /**
+   * How `/metrics` has counters. `"by-process"`: each process's own, with its `pid`. `"summed"`: of all processes, also of those that
+   * have ended while this service ran; where it starts anew it begins with what runs, which looks like an increase.
+   * Default `"by-process"`.
+   */
+  readonly counters?: "by-process" | "summed" | undefined
   /** How long a pipe may take. A process that takes longer is `slow`, and its last values stand in. Default 500 ms. */
   readonly timeout?: Duration.DurationInput | undefined
-  /** Pipes that are read at once. Default 32. */
+  /** Pipes that are read at once. Default 128. */
   readonly concurrency?: number | undefined
   /** Who asks within this time of a reading gets that reading. Default 200 ms. */
   readonly fresh?: Duration.DurationInput | undefined
@@ -98,7 +104,7 @@ export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption
     }
 
     const { dir, host = "127.0.0.1", hosts = [], notFound = 404, path = "/stats", sum = "by-kind", token } = options
-    const { trustOthers = false } = options
+    const { counters = "by-process", trustOthers = false } = options
     expect("host", host, isText(host), "an address or a name")
     expect("dir", dir, dir === undefined || isText(dir), "a folder")
     expect("path", path, isText(path) && /^\/[\w.~!$&'()*+,;=:@%/-]*$/.test(path), "a path that starts with /")
@@ -106,6 +112,8 @@ export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption
     expect("hosts", hosts, Array.isArray(hosts) && hosts.every(isText), "a list of names")
     expect("notFound", notFound, notFound === 404 || notFound === 400, "400 or 404")
     expect("sum", sum, sum === "by-kind" || sum === "plain", 'one of "by-kind", "plain"')
+    const isMode = counters === "by-process" || counters === "summed"
+    expect("counters", counters, isMode, 'one of "by-process", "summed"')
     expect("trustOthers", trustOthers, typeof trustOthers === "boolean", "true or false")
     if (token !== undefined) {
       const isGood = Redacted.isRedacted(token) && /^[!-~]+$/.test(String(Redacted.value(token)))
@@ -118,8 +126,9 @@ export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption
       dir,
       host: {
         sum,
+        counters,
         timeoutMillis: millis("timeout", 1, 500),
-        concurrency: whole("concurrency", 1, 1024, 32),
+        concurrency: whole("concurrency", 1, 1024, 128),
         freshMillis: millis("fresh", 0, 200),
         keepMillis: millis("keep", 0, 5 * 60_000),
         unlinkAfterMillis: millis("unlinkAfter", 0, 2_000),

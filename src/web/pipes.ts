@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import type * as Fs from "node:fs/promises"
-import { read } from "../encoding/statventReader.js"
+import { read, rememberKeys } from "../encoding/statventReader.js"
 import { type FifoFailure, readSnapshot } from "../transport/fifoReader.js"
 import { load } from "../transport/node.js"
 import { exists, isReused, pidOf } from "./liveness.js"
@@ -37,6 +37,10 @@ const ending = ".stats"
 const utf8 = new TextDecoder()
 /** A pipe that is made anew for each reader is missing for a moment. */
 const againMillis = 25
+/** For a pipe that nobody wrote the last time, and whose process is dead. */
+const deadTimeoutMillis = 50
+/** Names that are not split anew. */
+const maxKeys = 20_000
 
 interface Listed {
   readonly ids: ReadonlyArray<string>
@@ -79,6 +83,7 @@ const no = (): boolean => false
 
 export const make = (options: PipesOptions): Pipes => {
   const dead = new Map<string, Dead>()
+  const split = rememberKeys(maxKeys)
   const own = process.getuid?.()
   const pathOf = (id: string): string => `${options.dir}/${id}${ending}`
 
@@ -116,12 +121,18 @@ export const make = (options: PipesOptions): Pipes => {
   const failed = (id: string, { detail, reason }: FifoFailure): Effect.Effect<Found> => {
     if (reason === "no-writer") return judge(id)
     if (reason === "missing") return Effect.sync(() => missing(id))
-    return Effect.succeed({ _tag: reason === "timeout" ? "Silent" : "Unreadable", id, reason: detail })
+    return Effect.sync(() => {
+      // Somebody writes it, or it is no pipe that could be removed.
+      dead.delete(id)
+      return { _tag: reason === "timeout" ? "Silent" : "Unreadable", id, reason: detail }
+    })
   }
 
   const readOne = (id: string): Effect.Effect<Found> => {
     const { maxBytes, owner, timeoutMillis } = options
-    const snapshot = readSnapshot(pathOf(id), { timeout: timeoutMillis, maxBytes, owner })
+    // What is dead is to keep nobody waiting, also where its pipe cannot be removed.
+    const timeout = dead.has(id) ? Math.min(timeoutMillis, deadTimeoutMillis) : timeoutMillis
+    const snapshot = readSnapshot(pathOf(id), { timeout, maxBytes, owner })
     return snapshot.pipe(
       Effect.catchIf(
         ({ reason }) => reason === "missing",
@@ -129,7 +140,7 @@ export const make = (options: PipesOptions): Pipes => {
       ),
       Effect.map((bytes): Found => {
         dead.delete(id)
-        const { isWhole, malformed, stats } = read(utf8.decode(bytes))
+        const { isWhole, malformed, stats } = read(utf8.decode(bytes), split)
         return isWhole
           ? { _tag: "Answered", id, stats, malformed }
           : { _tag: "Silent", id, reason: "its answer was cut off" }

@@ -22,7 +22,7 @@ export interface Known {
   readonly id: string
   readonly state: Exclude<ProcessState, "unreadable">
   readonly reason: string | null
-  readonly stats: ReadonlyMap<string, Stat>
+  readonly stats: Map<string, Stat>
   /** When it answered last. */
   readonly answeredMillis: number
   /** When its end was noticed; for those that are gone. */
@@ -117,6 +117,15 @@ export class Processes {
 
   private answered({ id, malformed, stats }: Found & { readonly _tag: "Answered" }, millis: number): void {
     const before = this.known.get(id)
+    if (before !== undefined && this.isSameKeys(before.stats, stats)) {
+      for (const stat of stats) {
+        this.keepFallen(before.stats.get(stat.key)!, stat.value)
+        before.stats.set(stat.key, stat)
+      }
+      const reason = malformed > 0 ? malformedText(malformed) : null
+      this.known.set(id, { ...before, state: "live", reason, answeredMillis: millis, endedMillis: 0 })
+      return
+    }
     this.series -= before?.stats.size ?? 0
     const kept = new Map<string, Stat>()
     let left = 0
@@ -125,17 +134,25 @@ export class Processes {
       else kept.set(stat.key, stat)
     }
     this.series += kept.size
-    // Counters only grow: where one did not, another process has the pid, or the same one started anew.
-    for (const [key, old] of before?.stats ?? []) {
-      const value = kept.get(key)?.value
-      if (old.kind === "counter" && (value === undefined || value < old.value)) this.keepCount(old)
-    }
+    for (const [key, old] of before?.stats ?? []) this.keepFallen(old, kept.get(key)?.value)
     const told = [
-      malformed > 0 ? `${malformed} ${malformed === 1 ? "line is" : "lines are"} malformed` : undefined,
+      malformed > 0 ? malformedText(malformed) : undefined,
       left > 0 ? `${left} series are too many or have names that are too long` : undefined
     ].filter((one) => one !== undefined)
     const reason = told.length > 0 ? told.join("; ") : null
     this.known.set(id, { id, state: "live", reason, stats: kept, answeredMillis: millis, endedMillis: 0 })
+  }
+
+  /** As mostly, and then nothing is made anew. */
+  private isSameKeys(before: ReadonlyMap<string, Stat>, stats: ReadonlyArray<Stat>): boolean {
+    if (before.size !== stats.length) return false
+    const keys = before.keys()
+    return stats.every(({ key }) => keys.next().value === key)
+  }
+
+  /** Counters only grow: where one did not, another process has the pid, or the same one started anew. */
+  private keepFallen(old: Stat, value: Value | undefined): void {
+    if (old.kind === "counter" && (value === undefined || value < old.value)) this.keepCount(old)
   }
 
   private silent(id: string, reason: string, millis: number): void {
@@ -168,5 +185,7 @@ export class Processes {
     }
   }
 }
+
+const malformedText = (lines: number): string => `${lines} ${lines === 1 ? "line is" : "lines are"} malformed`
 
 const states: ReadonlyArray<ProcessState> = ["live", "slow", "unreadable", "gone"]

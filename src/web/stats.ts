@@ -6,7 +6,7 @@ import type { Stat } from "../encoding/statventReader.js"
 import * as Json from "./json.js"
 import type { Value } from "./model.js"
 import type { Processes } from "./processes.js"
-import { currentOf, type Sum, sums } from "./sums.js"
+import { type Sum, sums } from "./sums.js"
 
 /** The key under which a writer has the number of values of a mean; `undefined` where the key is none of a mean. */
 const countKey = ({ key, name }: Sum): string | undefined =>
@@ -31,10 +31,8 @@ const weightedMean = (sum: Sum, all: ReadonlyArray<ReadonlyMap<string, Stat>>): 
 
 /** The body. */
 export const body = (processes: Processes, mode: "by-kind" | "plain", millis: number): string => {
-  const running = [...processes.all()].filter(({ state }) => state !== "gone")
-  const all = running.map(
-    (process) => new Map(currentOf(processes, process, millis).map((stat) => [stat.key, stat] as const))
-  )
+  const running = [...processes.all()].filter((process) => processes.isCurrent(process, millis))
+  const all = running.map(({ stats }) => stats)
   const values: Array<readonly [string, string]> = []
   for (const sum of sums(processes, millis).values()) {
     if (sum.count === 0) continue

@@ -54,7 +54,7 @@ const sumOf = (sums: Map<string, Sum>, { key, kind, name, tags }: Stat): Sum => 
 const addRunning = (sum: Sum, stat: Stat): void => {
   const { isInt, value } = stat
   const kind = kindOf(stat)
-  if (sum.count === 0 || precedence.indexOf(kind) < precedence.indexOf(sum.kind)) sum.kind = kind
+  if (sum.count === 0 || (kind !== sum.kind && precedence.indexOf(kind) < precedence.indexOf(sum.kind))) sum.kind = kind
   sum.isInt &&= isInt
   sum.sum = add(sum.sum, value)
   sum.running = add(sum.running, value)
@@ -70,10 +70,10 @@ const addEnded = (sum: Sum, { isInt }: Stat, value: Value): void => {
 }
 
 /** What of a process counts: of one that is gone only what it had counted, and of one that has been silent for long as well. */
-export const currentOf = (processes: Processes, process: Known, millis: number): ReadonlyArray<Stat> => {
-  const stats = [...process.stats.values()]
-  return processes.isCurrent(process, millis) ? stats : stats.filter(({ kind }) => kind === "counter")
-}
+export const currentOf = (processes: Processes, process: Known, millis: number): Iterable<Stat> =>
+  processes.isCurrent(process, millis)
+    ? process.stats.values()
+    : [...process.stats.values()].filter(({ kind }) => kind === "counter")
 
 /** By key, in the order in which they come first. */
 export const sums = (processes: Processes, millis: number): ReadonlyMap<string, Sum> => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { read, splitKey, type Stat } from "../../src/encoding/statventReader.js"
+import { read, rememberKeys, splitKey, type Stat } from "../../src/encoding/statventReader.js"
 
 const head = (counters: number, gauges: number, readings: number): string =>
   `effect_metrics.pipe.counters: ${counters}\neffect_metrics.pipe.gauges: ${gauges}\neffect_metrics.pipe.readings: ${readings}\n`
@@ -178,5 +178,15 @@ describe("any text", () => {
         for (const { key, name } of stats) assert.isTrue(key.startsWith(name) && name !== "")
       })
     )
+  })
+
+  it("is read alike where keys are remembered, also more than may be, and long ones", () => {
+    const key = fc.oneof(
+      fc.constantFrom("a", 'a{k="v"}', 'a{k="w",l="\\n"}', "b: c", `long${"g".repeat(600)}`),
+      fc.string({ maxLength: 5 })
+    )
+    const text = fc.array(key, { maxLength: 20 }).map((keys) => keys.map((one, i) => `${one}: ${i}\n`).join(""))
+    const split = rememberKeys(3)
+    fc.assert(fc.property(text, (lines) => assert.deepStrictEqual(read(lines, split), read(lines))))
   })
 })

@@ -42,6 +42,11 @@ describe("the options of StatsServer", () => {
         [{ dir: "" }, 'option dir: "" is not a folder'],
         [{ timeout: 0 }, "option timeout: 0 is not a duration of at least 1 ms"],
         [{ concurrency: 0 }, "option concurrency: 0 is not a whole number from 1 to 1024"],
+        // As from JavaScript.
+        [
+          JSON.parse('{"counters":"all"}') as StatsServer.Options,
+          'option counters: "all" is not one of "by-process", "summed"'
+        ],
         [{ hosts: [""] }, 'option hosts: [""] is not a list of names']
       ]
       for (const [options, message] of cases) assert.strictEqual(yield* refusal(options), message)
