@@ -9,12 +9,14 @@ import { middleware, middlewareServer } from "./middleware.mjs"
 import { nats } from "./nats.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
+import { page } from "./page.mjs"
 import { points } from "./points.mjs"
 import { relay, relayFrame } from "./relay.mjs"
 import { series } from "./series.mjs"
 import { sources } from "./sources.mjs"
 import { stalled } from "./stalled.mjs"
 import { statsd, statsdLines } from "./statsd.mjs"
+import { statsServer } from "./statsServer.mjs"
 import { workerMerge } from "./workerMerge.mjs"
 
 /** @type {ReadonlyArray<import("../harness.mjs").Row>} */
@@ -44,5 +46,7 @@ export const rows = [
   middlewareServer,
   series,
   stalled,
-  sources
+  sources,
+  statsServer,
+  page
 ]
