@@ -277,12 +277,14 @@ export const make = <Payload>(
         Effect.disconnect
       )
 
-      const ledger = (): Ledger =>
-        lane.account.snapshot(lane.recordedInSeries(), {
+      const ledger = (): Ledger => {
+        const { recorded, weight } = lane.gathered()
+        return lane.account.snapshot(recorded, {
           queued: queue.weight(),
-          open: lane.openWeight(),
+          open: weight,
           inFlight: State.inFlight(state)
         })
+      }
 
       const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
       yield* Effect.addFinalizer(() =>

@@ -4,7 +4,8 @@
  */
 import { Effect, Layer, Runtime, type Scope } from "effect"
 import { Lane } from "../recording/lane.js"
-import type { Point } from "../recording/measurement.js"
+import type { Point, Series } from "../recording/measurement.js"
+import { short } from "../recording/notices.js"
 import { LastPoints, type Total, totals } from "../recording/totals.js"
 import { laneConfig } from "./attach.js"
 import { logNotice } from "./log.js"
@@ -41,6 +42,11 @@ export interface Totals {
   readonly series: () => Iterable<Total>
   /** The last points, oldest first. */
   readonly points: () => ReadonlyArray<Point>
+  /**
+   * Has `series` leave out what cannot be told: for which `faultOf` says why, the same each time, as a rule by what it keeps in
+   * `encoded`. Its recordings are dropped as `invalid`, and the reason is logged once.
+   */
+  readonly leaveOut: (faultOf: (series: Series) => string | undefined) => void
 }
 
 /**
@@ -96,6 +102,22 @@ const attach = <E, R>(
         else lane.account.drop("unsupported", point.weight)
       }
     }
+    let faultOf: ((series: Series) => string | undefined) | undefined
+    const isTold = (series: Series): boolean => {
+      const reason = faultOf?.(series)
+      if (reason !== undefined) {
+        lane.warn("invalid", series.name, () => `${JSON.stringify(short(series.name))} is left out: ${reason}`)
+      }
+      return reason === undefined
+    }
+    const series = function* (): IterableIterator<Total> {
+      for (const total of totals(lane, lane.config.now())) if (isTold(total.series)) yield total
+    }
+    const leftOut = (): number => {
+      let recorded = 0
+      if (faultOf !== undefined) for (const cell of lane.all()) if (!isTold(cell.series)) recorded += cell.recorded
+      return recorded
+    }
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     lane.onNotice = () => {
       for (const notice of lane.takeNotices()) runFork(logNotice(lane.name, notice))
@@ -114,15 +136,16 @@ const attach = <E, R>(
       flush: Effect.void,
       // What stands ready to be read has arrived.
       ledger: () => {
-        const inSeries = lane.recordedInSeries()
-        const ledger = lane.account.snapshot(inSeries, { queued: 0, open: 0, inFlight: 0 })
-        return { ...ledger, delivered: ledger.delivered + inSeries }
+        const { recorded } = lane.gathered()
+        const ledger = lane.account.snapshot(recorded, { queued: 0, open: 0, inFlight: 0 })
+        return { ...ledger, delivered: ledger.delivered + recorded }
       }
     })
     yield* make({
       name: lane.name,
       refresh: Effect.suspend(() => hub.pull("schedule")),
-      series: () => totals(lane, lane.config.now()),
-      points: () => points.read()
+      series: () => (faultOf === undefined ? totals(lane, lane.config.now()) : series()),
+      points: () => points.read(),
+      leaveOut: (found) => void (faultOf = found)
     })
   }).pipe(Effect.provideService(Metrics, noopHub))

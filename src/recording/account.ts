@@ -1,11 +1,11 @@
 /**
  * The mutable side of a lane's ledger. Whoever moves a recording calls one of these in the same synchronous step.
- * `recorded` of series is counted in their cells (one field on a hot line of cache) and added up by the lane.
+ * `recorded` of open windows is counted in their cells (one field on a hot line of cache), and added here when they are sealed.
  */
 import type { DropReason, Ledger, RefuseReason } from "../Ledger.js"
 
 export class Account {
-  /** Points, and series that have been forgotten. */
+  /** Points, and windows that were sealed. */
   recorded = 0
   delivered = 0
   retried = 0
@@ -24,10 +24,10 @@ export class Account {
     this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1)
   }
 
-  /** `recordedInSeries` and `buffered` are found by walking. */
-  snapshot(recordedInSeries: number, buffered: Ledger["buffered"]): Ledger {
+  /** `gathered`: how many recordings are in open windows. */
+  snapshot(gathered: number, buffered: Ledger["buffered"]): Ledger {
     return {
-      recorded: this.recorded + recordedInSeries,
+      recorded: this.recorded + gathered,
       delivered: this.delivered,
       dropped: Object.fromEntries(this.dropped),
       buffered,

@@ -200,21 +200,6 @@ export class Catalog {
     yield* this.cells.values()
     if (this.overflowing > 0) for (const { overflow } of this.names.values()) if (overflow !== null) yield overflow
   }
-
-  openWeight(): number {
-    let weight = 0
-    // Not through `all`: a generator costs more than the rest, and there may be a million.
-    for (const cell of this.cells.values()) weight += cell.weight
-    if (this.overflowing > 0) for (const { overflow } of this.names.values()) weight += overflow?.weight ?? 0
-    return weight
-  }
-
-  recordedInSeries(): number {
-    let recorded = 0
-    for (const cell of this.cells.values()) recorded += cell.recorded
-    if (this.overflowing > 0) for (const { overflow } of this.names.values()) recorded += overflow?.recorded ?? 0
-    return recorded
-  }
 }
 
 const kindOf = (instrument: Pick<Instrument, "kind">): Kind =>

@@ -242,7 +242,8 @@ export class Lane implements Target, Keeper {
     this.onMark()
     if (this.config.resendGauges) {
       for (const cell of this.catalog.values()) {
-        if (cell.kind === "gauge" && !cell.listed && cell.recorded > 0 && cell.sealed === null) this.pushDirty(cell)
+        if (cell.kind === "gauge" && !cell.listed && cell.lastMillis > -Infinity && cell.sealed === null)
+          this.pushDirty(cell)
       }
     }
     this.moveDirtyToDue()
@@ -274,6 +275,8 @@ export class Lane implements Target, Keeper {
         continue
       }
       cell.listed = cell.gathering = false
+      this.account.recorded += cell.recorded
+      cell.recorded = 0
       if (Series.isSendable(cell)) sealed.push(Series.seal(cell, stamp, this.config.nanos))
       else this.discard(cell)
     }
@@ -361,8 +364,6 @@ export class Lane implements Target, Keeper {
 
   private forget(cell: Series.Cell): void {
     cell.expired = true
-    this.account.recorded += cell.recorded
-    cell.recorded = 0
     this.catalog.forget(cell)
   }
 
@@ -371,18 +372,23 @@ export class Lane implements Target, Keeper {
     return this.catalog.all()
   }
 
-  openWeight(): number {
-    return this.catalog.openWeight()
-  }
-
-  recordedInSeries(): number {
-    return this.catalog.recordedInSeries()
+  /** What is in open windows, by both counts of it: the ledger's two sides. Only those that gather are looked at. */
+  gathered(): { readonly recorded: number; readonly weight: number } {
+    let recorded = 0
+    let weight = 0
+    for (const head of [this.dirtyHead, this.dueHead]) {
+      for (let cell = head; cell !== null; cell = cell.next) {
+        recorded += cell.recorded
+        weight += cell.weight
+      }
+    }
+    return { recorded, weight }
   }
 
   close(): void {
     this.markDue()
     this.closed = true
-    for (const cell of this.all()) cell.gathering = false
+    for (let cell = this.dueHead; cell !== null; cell = cell.next) cell.gathering = false
   }
 }
 

@@ -57,7 +57,7 @@ abstract class CellBase {
   /** Whether it is on one of the lane's two lists. */
   listed = false
   next: Cell | null = null
-  /** Recordings since the cell was made, and in the open window. */
+  /** Recordings since the cell was last sealed, and in the open window, which one that was reopened gives back to. */
   recorded = 0
   weight = 0
   /** When the open window was opened: at the series' creation, then when the last one was sealed. */

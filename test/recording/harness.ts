@@ -78,9 +78,9 @@ export const sealAll = (lane: Lane): ReadonlyArray<Measurement> => {
 
 /** The ledger of a lane, given what of it is sealed and unsettled. */
 export const ledgerOf = (lane: TestLane, inFlight: ReadonlyArray<Measurement> = []): Ledger =>
-  lane.account.snapshot(lane.recordedInSeries(), {
+  lane.account.snapshot(lane.gathered().recorded, {
     queued: lane.taken.reduce((sum, { weight }) => sum + weight, 0),
-    open: lane.openWeight(),
+    open: lane.gathered().weight,
     inFlight: inFlight.reduce((sum, { weight }) => sum + weight, 0)
   })
 
