@@ -41,6 +41,8 @@ export const explain = (error: unknown): string => {
     case "NoRespondersError":
     case "JetStreamNotEnabled":
       return "JetStream is not to be had: it is off, without a leader, or knows no such stream"
+    case "JetStreamStatusError":
+      return "the stream or its consumer is gone"
     case "JetStreamApiError":
     case "StreamNotFoundError":
     case "ConsumerNotFoundError":
@@ -117,6 +119,15 @@ export const connect = (
   })
 }
 
+/**
+ * In a turn of its own. Where the server has just gone, the client's last words are an error of a socket that nobody listens to
+ * any more once it is closed, and such an error ends the process.
+ */
+export const disconnect = async (connection: Connection): Promise<void> => {
+  await new Promise<void>((resolve) => void setImmediate(resolve))
+  await connection.close().catch(() => {})
+}
+
 /** A level as one token of a subject: what would end or widen it is written in hexadecimal, and so is `=` itself. */
 export const levelToken = (level: string): string => {
   if (level === "") return "="
@@ -153,16 +164,26 @@ export const doubts = (config: StreamConfig, wanted: StreamSettings): ReadonlyAr
   return found
 }
 
-/** Makes the stream, unless it is there, and gives what to warn about. */
+/** A stream that is there. */
+export interface Prepared {
+  /** What to warn about. */
+  readonly doubts: ReadonlyArray<string>
+  /** Longer messages are refused. */
+  readonly maxMessageBytes: number
+}
+
+/** Makes the stream, unless it is there. */
 export const prepareStream = async (
   { jetstream }: Modules,
   connection: Connection,
   wanted: StreamSettings
-): Promise<ReadonlyArray<string>> => {
+): Promise<Prepared> => {
   const manager = await jetstream.jetstreamManager(connection)
   const info = () => manager.streams.info(wanted.stream)
   try {
-    return doubts((await info()).config, wanted)
+    const { config } = await info()
+    const { max_msg_size: most = -1 } = config
+    return { doubts: doubts(config, wanted), maxMessageBytes: most < 0 ? Infinity : most }
   } catch (error) {
     if (!isUnknownStream(error)) throw error
   }
@@ -179,5 +200,5 @@ export const prepareStream = async (
     })
     // Somebody else has made it meanwhile, or the answer is late: then it is there now, or this fails as well.
     .catch(async (error: unknown) => info().catch(() => Promise.reject(error)))
-  return []
+  return { doubts: [], maxMessageBytes: Infinity }
 }

@@ -69,6 +69,8 @@ export interface Consumer {
     /** Milliseconds. */
     readonly expires: number
     readonly idle_heartbeat: number
+    /** Whether it ends where the stream or the consumer is gone. */
+    readonly abort_on_missing_resource: boolean
     readonly callback: (message: Message) => void
   }) => Promise<Messages>
 }
@@ -90,6 +92,8 @@ export interface StreamConfig {
   readonly max_age: number
   readonly num_replicas: number
   readonly duplicate_window: number
+  /** -1 is any. */
+  readonly max_msg_size?: number
 }
 
 export interface Manager {

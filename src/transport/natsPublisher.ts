@@ -7,7 +7,7 @@ import { Effect, Schema, type Scope } from "effect"
 import type { Message } from "./messages.js"
 import type { MissingPackage } from "./missing.js"
 import type { Modules } from "./nats.js"
-import { connect, explain, isAmbiguous, isUnauthorized, modules, prepareStream, subjectOf } from "./nats.js"
+import { connect, disconnect, explain, isAmbiguous, isUnauthorized, modules, prepareStream, subjectOf } from "./nats.js"
 import type { Client, Connection } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 
@@ -44,6 +44,8 @@ const failure = (error: unknown, ambiguous: boolean): PublishFailure =>
 interface Open {
   readonly connection: Connection
   readonly client: Client
+  /** Of the stream. */
+  readonly maxMessageBytes: number
 }
 
 export const publisher = (
@@ -52,50 +54,51 @@ export const publisher = (
 ): Effect.Effect<NatsPublisher, MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const loaded: Modules = yield* modules()
-    let open: Promise<Open> | undefined
-    let isPrepared = false
+    let connecting: Promise<Connection> | undefined
+    let connected: Connection | undefined
+    let preparing: Promise<Open> | undefined
     let isOver = false
     let warnings: ReadonlyArray<string> = []
     const told = new Set<string>()
 
-    const dial = async (): Promise<Open> => {
+    const dial = async (): Promise<Connection> => {
       const connection = await connect(loaded, server, false)
-      try {
-        if (!isPrepared) {
-          warnings = await prepareStream(loaded, connection, settings)
-          isPrepared = true
-        }
-        if (isOver) throw new Error("closed")
-      } catch (error) {
-        await connection.close().catch(() => {})
-        throw error
+      if (isOver) {
+        await disconnect(connection)
+        throw new Error("closed")
       }
-      return { connection, client: loaded.jetstream.jetstream(connection, { timeout: answerMillis }) }
+      connected = connection
+      const forget = (): void => {
+        connecting = connected = preparing = undefined
+      }
+      void connection.closed().then(forget, forget)
+      return connection
+    }
+    const prepare = async (connection: Connection): Promise<Open> => {
+      const { doubts, maxMessageBytes } = await prepareStream(loaded, connection, settings)
+      warnings = doubts
+      return {
+        connection,
+        client: loaded.jetstream.jetstream(connection, { timeout: answerMillis }),
+        maxMessageBytes
+      }
     }
     /** One attempt at a time, whoever asks. */
     const opened = async (): Promise<Open> => {
-      const attempt = (open ??= dial())
-      const forget = (): void => {
-        if (open === attempt) open = undefined
-      }
-      try {
-        const made = await attempt
-        if (!made.connection.isClosed()) {
-          void made.connection.closed().then(forget, forget)
-          return made
-        }
-      } catch (error) {
-        forget()
+      const connection = await (connecting ??= dial().catch((error: unknown) => {
+        connecting = undefined
         throw error
-      }
-      forget()
-      return opened()
+      }))
+      return (preparing ??= prepare(connection).catch((error: unknown) => {
+        preparing = undefined
+        throw error
+      }))
     }
     yield* Effect.addFinalizer(() =>
       Effect.promise(async () => {
         isOver = true
-        const last = await open?.catch(() => undefined)
-        await last?.connection.close().catch(() => {})
+        // What is still being made ends by itself: a close waits for no server.
+        if (connected !== undefined) await disconnect(connected)
       })
     )
 
@@ -111,24 +114,28 @@ export const publisher = (
       )
     )
 
-    const publishAll = async ({ client, connection }: Open, messages: ReadonlyArray<Message>): Promise<void> => {
-      const most = connection.info?.max_payload ?? Infinity
+    const publishAll = async (
+      { client, connection, maxMessageBytes }: Open,
+      messages: ReadonlyArray<Message>
+    ): Promise<void> => {
+      const most = Math.min(connection.info?.max_payload ?? Infinity, maxMessageBytes)
+      // Before the first is stored: what is too large is divided, and goes by other ids from then on.
+      for (const { frames, id } of messages) {
+        const { length = 0 } = frames.at(-1) ?? {}
+        // Its headers count as well.
+        if (length + id.length + 64 > most) {
+          const reason = `${length} bytes are more than the server or its stream takes (${most})`
+          throw new PublishFailure({ kind: "too_large", reason, ambiguous: false })
+        }
+      }
       let stored = 0
       for (const { frames, id, level } of messages) {
         const data = frames.at(-1) ?? new Uint8Array()
-        // Its headers count as well.
-        if (data.length + id.length + 64 > most) {
-          throw new PublishFailure({
-            kind: "too_large",
-            reason: `${data.length} bytes are more than the server takes (${most})`,
-            ambiguous: stored > 0
-          })
-        }
         try {
           await client.publish(subjectOf(settings.subject, level), data, { msgID: id, timeout: answerMillis })
         } catch (error) {
-          // It may have been made anew elsewhere, or be about to be.
-          isPrepared = false
+          // The stream may have been made anew elsewhere, or be gone.
+          preparing = undefined
           throw failure(error, stored > 0 || isAmbiguous(error))
         }
         stored++

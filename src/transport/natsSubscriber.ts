@@ -6,7 +6,7 @@ import { Effect, Runtime, type Scope } from "effect"
 import type { TransportFailure } from "./failure.js"
 import type { Subscriber } from "./messages.js"
 import type { MissingPackage } from "./missing.js"
-import { connect, explain, isUnknownStream, levelToken, modules, prepareStream, subjectOf } from "./nats.js"
+import { connect, disconnect, explain, isUnknownStream, levelToken, modules, prepareStream, subjectOf } from "./nats.js"
 import type { Connection, Message, Messages } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 
@@ -25,7 +25,7 @@ const pauseMillis = 1000
 const longestPauseMillis = 300_000
 const answerMillis = 5000
 /** A server that says nothing for two heartbeats is asked again: it may have died with what it was asked for. */
-const pulls = { max_messages: 100, expires: 10_000, idle_heartbeat: 1000 }
+const pulls = { max_messages: 100, expires: 10_000, idle_heartbeat: 1000, abort_on_missing_resource: true }
 /** How often an acknowledgement is tried; after that the message is delivered again. */
 const ackTries = 6
 
@@ -55,7 +55,7 @@ export const subscriber = (
       Effect.promise(async () => {
         isOver = true
         clearInterval(beat)
-        await connection?.close().catch(() => {})
+        if (connection !== undefined) await disconnect(connection)
       })
     )
 
@@ -108,7 +108,7 @@ export const subscriber = (
     }
 
     const prepare = async (made: Connection, levels: ReadonlyArray<string> | undefined) => {
-      for (const doubt of await prepareStream(loaded, made, settings)) {
+      for (const doubt of (await prepareStream(loaded, made, settings)).doubts) {
         if (!doubted.has(doubt)) warn(`the stream ${JSON.stringify(settings.stream)}: ${doubt}`)
         doubted.add(doubt)
       }
@@ -185,7 +185,7 @@ export const subscriber = (
             for (let told = ""; !stopped; await sleep(pauseMillis)) {
               try {
                 if (connection === undefined || connection.isClosed()) connection = await connect(loaded, server, true)
-                if (isOver) return await connection.close()
+                if (isOver) return await disconnect(connection)
                 const durables = await prepare(connection, levels)
                 told = ""
                 await Promise.all(durables.map(consume))

@@ -14,7 +14,7 @@ import { resolveTarget } from "../../src/sinks/nats/options.js"
 import { publisher } from "../../src/transport/natsPublisher.js"
 import { type Backend, backend, totals } from "../relay/harness.js"
 import type { Server } from "./harness.js"
-import { cluster, nats, noNats } from "./nats.js"
+import { cluster, configured, nats, noNats } from "./nats.js"
 
 const at = ({ port }: Server): string => `127.0.0.1:${port}`
 
@@ -295,6 +295,153 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
     })
   )
 
+  for (const gone of ["stream", "consumer"] as const) {
+    it.scopedLive(`a ${gone} that is deleted is made again, and delivers`, () =>
+      Effect.gen(function* () {
+        const servers = [at(yield* server())]
+        const asked = yield* connected(servers)
+        const into = backend()
+        yield* worker(servers, into)
+        yield* Effect.gen(function* () {
+          for (let count = 1; count <= 2; count++) {
+            yield* Metrics.increment(hits)
+            const [lane] = yield* Metrics.flushWithin("20 seconds")
+            assert.strictEqual(lane?.ledger.delivered, count)
+            yield* until(stored(asked), (messages) => messages === 0)
+            yield* until(
+              Effect.sync(() => hitsOf(into)),
+              (total) => total === count
+            )
+            const { manager } = asked
+            yield* Effect.promise(() =>
+              gone === "stream" ? manager.streams.delete("METRICS") : manager.consumers.delete("METRICS", "workers")
+            )
+          }
+        }).pipe(Effect.provide(Nats.layer({ servers, ...soon })))
+      })
+    )
+  }
+
+  it.scopedLive("a publisher alone makes its stream again", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const asked = yield* connected(servers)
+      yield* Effect.gen(function* () {
+        for (let count = 1; count <= 2; count++) {
+          yield* Metrics.increment(hits)
+          const [lane] = yield* Metrics.flushWithin("20 seconds")
+          assert.strictEqual(lane?.ledger.delivered, count)
+          yield* Effect.promise(() => asked.manager.streams.delete("METRICS"))
+        }
+      }).pipe(Effect.provide(Nats.layer({ servers, ...soon })))
+    })
+  )
+
+  const large = Metrics.counter("large", { level: "crit", tagKeys: ["id"] })
+  const manyLarge = Effect.forEach(
+    Array.from({ length: 300 }),
+    (_, i) => Metrics.increment(large, { tags: { id: `${"x".repeat(60)}${i}` } }),
+    { discard: true }
+  )
+
+  it.scopedLive("a write that is larger than a server takes is divided, and no part of it is stored twice", () =>
+    Effect.gen(function* () {
+      const made = yield* Effect.acquireRelease(
+        Effect.promise(() => configured("max_payload: 10000")),
+        (one) => Effect.promise(() => one.stop())
+      )
+      const servers = [at(made)]
+      const [lane] = yield* Effect.gen(function* () {
+        // Its level comes first, and fits.
+        yield* Metrics.increment(hits)
+        yield* manyLarge
+        return yield* Metrics.flushWithin("20 seconds")
+      }).pipe(Effect.provide(Nats.layer({ servers, ...soon })))
+      assert.deepStrictEqual([lane?.ledger.delivered, lane?.ledger.ambiguous], [301, 0])
+      const into = backend()
+      yield* worker(servers, into)
+      const asked = yield* connected(servers)
+      yield* until(stored(asked), (messages) => messages === 0)
+      const sum = Object.values(totals(into.measurements)).reduce((all, one) => all + one, 0)
+      assert.deepStrictEqual([hitsOf(into), sum], [1, 301])
+    })
+  )
+
+  it.scopedLive("a stream that takes but short messages gets short ones, and drops what fits in none", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const asked = yield* connected(servers)
+      yield* Effect.promise(() =>
+        asked.manager.streams.add({
+          name: "METRICS",
+          subjects: ["metrics.*"],
+          retention: "workqueue",
+          discard: "new",
+          max_msg_size: 8000,
+          duplicate_window: 1200e9
+        })
+      )
+      const [lane] = yield* Effect.gen(function* () {
+        yield* manyLarge
+        yield* Metrics.emit("huge", { text: "x".repeat(9000) })
+        return yield* Metrics.flushWithin("20 seconds")
+      }).pipe(Effect.provide(Nats.layer({ servers, ...soon })))
+      assert.deepStrictEqual([lane?.ledger.delivered, lane?.ledger.dropped], [300, { too_large: 1 }])
+    })
+  )
+
+  it.scopedLive("a server that accepts and says nothing does not hold up a close", () =>
+    Effect.gen(function* () {
+      const open = new Set<Socket>()
+      const mute = yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const listening = createServer((socket) => {
+            open.add(socket)
+            for (const end of ["error", "end", "close"]) socket.on(end, () => void open.delete(socket))
+            socket.resume()
+          })
+          await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve))
+          return listening
+        }),
+        (listening) =>
+          Effect.promise(() => {
+            for (const socket of open) socket.destroy()
+            return new Promise<void>((resolve) => listening.close(() => resolve()))
+          })
+      )
+      // A server that listens on a port has an address with one.
+      const servers = [`127.0.0.1:${(mute.address() as AddressInfo).port}`]
+      yield* Effect.zipRight(
+        Metrics.increment(hits),
+        until(
+          Effect.sync(() => open.size),
+          (size) => size === 1
+        )
+      ).pipe(Effect.provide(Nats.layer({ servers, ...soon, shutdownTimeout: "100 millis" })))
+      // It has not waited for the connection, which is given up after 5 s.
+      yield* Effect.sleep(20)
+      assert.strictEqual(open.size, 1)
+    })
+  )
+
+  // An error of a socket that nobody hears ends the process, and this run with it.
+  it.scopedLive("a server that goes at the moment of a close does not end the process", () =>
+    Effect.gen(function* () {
+      const made = yield* server()
+      const servers = [at(made)]
+      const into = backend()
+      yield* Effect.gen(function* () {
+        yield* worker(servers, into)
+        yield* publish(servers, 1)
+        yield* until(
+          Effect.sync(() => hitsOf(into)),
+          (total) => total === 1
+        )
+        yield* Effect.promise(() => made.kill())
+      }).pipe(Effect.scoped)
+    })
+  )
+
   it.scopedLive("wrong credentials are said, without them, and right ones work", () =>
     Effect.gen(function* () {
       const made = yield* server(["--user", "app", "--pass", "right-secret"])
@@ -306,7 +453,14 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
       const tryWith = (password: string) =>
         Effect.gen(function* () {
           yield* Metrics.increment(hits)
-          return (yield* Metrics.flushWithin("1 second"))[0]!.ledger.delivered
+          const flush = yield* Effect.fork(Metrics.flushWithin("20 seconds"))
+          // It goes on until it may, or is told why not.
+          yield* until(
+            Effect.map(Metrics.ledgers, ([first]) => first!.ledger.delivered),
+            (delivered) => delivered === 1 || /refuses the credentials/.test(logs.join())
+          )
+          yield* Fiber.interrupt(flush)
+          return (yield* Metrics.ledgers)[0]!.ledger.delivered
         }).pipe(
           Effect.provide(
             Nats.layer({
@@ -321,6 +475,7 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
       assert.strictEqual(yield* tryWith("canary-password"), 0)
       assert.match(logs.join("\n"), /refuses the credentials/)
       assert.notInclude(logs.join("\n"), "canary")
+      logs.length = 0
       assert.strictEqual(yield* tryWith("right-secret"), 1)
     })
   )
