@@ -138,7 +138,9 @@ const attach = <E, R>(
       ledger: () => {
         const { recorded } = lane.gathered()
         const ledger = lane.account.snapshot(recorded, { queued: 0, open: 0, inFlight: 0 })
-        return { ...ledger, delivered: ledger.delivered + recorded }
+        const invalid = leftOut()
+        const dropped = invalid === 0 ? ledger.dropped : { ...ledger.dropped, invalid }
+        return { ...ledger, delivered: ledger.delivered + recorded - invalid, dropped }
       }
     })
     yield* make({

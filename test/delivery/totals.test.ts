@@ -140,6 +140,29 @@ describe("a sink that is read", () => {
     )
   )
 
+  it.effect("leaves out what its sink cannot tell, counts it as dropped, and says why once", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      yield* withTotals({ options: { name: "page" } }, (totals) =>
+        Effect.gen(function* () {
+          const bad = Metrics.counter("bad")
+          yield* Metrics.increment(bad)
+          totals.leaveOut(({ name }) => (name === "bad" ? "its name is bad" : undefined))
+          yield* Metrics.increment(requests)
+          yield* Metrics.incrementBy(bad, 7)
+          assert.deepStrictEqual(told(totals), [["requests", 1]])
+          assert.deepStrictEqual(told(totals), [["requests", 1]])
+          const [{ ledger } = assert.fail()] = yield* Metrics.ledgers
+          assert.deepStrictEqual([ledger.recorded, ledger.delivered, ledger.dropped], [3, 1, { invalid: 2 }])
+          assert.strictEqual(Ledger.imbalance(ledger), 0)
+          yield* Effect.yieldNow()
+        })
+      ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.deepStrictEqual(lines, ['page: "bad" is left out: its name is bad'])
+    })
+  )
+
   it.effect("takes names, tags, levels and views as every lane does", () =>
     withTotals({ options: { prefix: "app.", tags: { host: "a" }, levels: ["info"] } }, (totals) =>
       Effect.gen(function* () {
