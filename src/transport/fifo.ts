@@ -12,7 +12,8 @@ import type * as Os from "node:os"
 import type { Worker } from "node:worker_threads"
 import type * as Threads from "node:worker_threads"
 import { errorOf, type Place, PipeError, type PlaceOptions, prepare, removeFolder } from "./fifoPlace.js"
-import * as Turns from "./fifoTurns.js"
+import { openings, settled } from "./fifoReaders.js"
+import { write as writeInTurns } from "./fifoTurns.js"
 import { at, commands, made, slots, source, type WorkerData, type WorkerMessage } from "./fifoWorker.js"
 import { load } from "./node.js"
 
@@ -184,8 +185,9 @@ class Pipe {
 
   private async giveInTurns(opened: Opened, bytes: Uint8Array): Promise<boolean> {
     const { fs, os } = this.node
-    const readers = await Turns.settled(fs, os.availableParallelism(), this.place.path, this.inodes[opened.slot]!)
-    if (readers.length < 2) return false
+    const pipe = { path: this.place.path, inode: this.inodes[opened.slot]! }
+    const readers = await settled(fs, os.availableParallelism(), pipe)
+    if (openings(readers) < 2) return false
     let fd: number
     try {
       // The thread's own would keep this one waiting.
@@ -194,7 +196,7 @@ class Pipe {
       return false
     }
     try {
-      return await Turns.write(fs, fd, bytes, readers)
+      return await writeInTurns(fs, fd, bytes, pipe, readers)
     } finally {
       fs.closeSync(fd)
     }
