@@ -89,10 +89,13 @@ export const make = (hub: LiveHub, { merge, released }: Parts): Settler => {
           Effect.zipRight(
             Effect.suspend(() => {
               const lost = gained(before, late)
+              // One that came again was not recorded again, so it is no better than the first.
+              const fates = new Map(settled.flatMap((one) => (one.lost === undefined ? [] : [[one.id, one.lost]])))
               return Effect.forEach(
                 settled,
                 (one) => {
-                  const reason = one.lost ?? lost
+                  const shared = one.id === undefined ? undefined : fates.get(one.id)
+                  const reason = one.lost ?? shared ?? lost
                   return reason === undefined ? one.acknowledge : giveBack(one, reason)
                 },
                 { concurrency: 64, discard: true }

@@ -80,6 +80,34 @@ describe("a message", () => {
     )
   })
 
+  it.scoped(
+    "shares the fate of the one that it repeats: neither is acknowledged if that was not recorded whole",
+    () => {
+      const into = answering({ capacity: 4, batchSize: 4, concurrency: 2 })
+      const answers = Effect.unsafeMakeLatch(false)
+      into.write = ({ measurements: [first] }) => (first?.series.name === "c" ? answers.await : Effect.void)
+      const large = nativeFrames(points(6))
+      return working(into, (world) =>
+        Effect.gen(function* () {
+          world.give(nativeFrames([countOf(1)]))
+          yield* TestClock.adjust("2 seconds")
+          // While that is being written: one that loses, and, as after a connection that was cut, the same again.
+          world.give(large)
+          yield* TestClock.adjust("2 seconds")
+          world.give(large)
+          assert.strictEqual((yield* world.account).duplicates, 1)
+          yield* answers.open
+          yield* TestClock.adjust("2 seconds")
+          assert.deepStrictEqual(world.acknowledged, [0])
+          assert.deepStrictEqual(reasons(world), [
+            [1, "queue_full"],
+            [2, "queue_full"]
+          ])
+        })
+      )
+    }
+  )
+
   it.scoped("is delivered again if what it carried grew too old in a sink", () => {
     const into = answering({ maxAge: "10 seconds" })
     into.write = silent
