@@ -235,11 +235,17 @@ class Reader {
 
   private distribution({ boundaries }: Series): Pick<Distribution, "histogram" | "buckets"> {
     const bits = this.byte()
+    const count = this.varint()
+    const sum = this.float()
+    // One that is none would make the sums of all that it is merged with none.
+    if (Number.isNaN(sum)) fail("a histogram in it is none")
+    const [min, max] = [this.float(), this.float()]
+    if (count > 0 && !(Number.isFinite(min) && Number.isFinite(max))) fail("a histogram in it is none")
     const histogram = Histogram.of({
-      count: this.varint(),
-      sum: this.float(),
-      min: this.float(),
-      max: this.float(),
+      count,
+      sum,
+      min,
+      max,
       zeroCount: this.varint(),
       scale: this.signed(),
       positive: this.side(bits, sides.positive),
@@ -259,7 +265,8 @@ class Reader {
     readonly sampleRate: number
   } {
     const sampleRate = bits & flags.sampled ? this.float() : 1
-    if (!(sampleRate > 0 && sampleRate <= 1)) fail("a sample rate in it is none")
+    // What it stands for has to be a number of recordings.
+    if (!(sampleRate <= 1 && Number.isSafeInteger(Math.round(1 / sampleRate)))) fail("a sample rate in it is none")
     const length = this.length()
     if (length === 0) fail("a point in it has no fields")
     const fieldNames: Array<string> = []

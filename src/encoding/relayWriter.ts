@@ -261,6 +261,8 @@ class LevelWriter {
       (hasPositive ? sides.positive : 0) |
       (hasNegative ? sides.negative : 0) |
       (buckets === undefined ? 0 : sides.buckets)
+    // The reader would refuse the whole body.
+    if (Number.isNaN(sum)) output.fault = notFinite
     output.varint(count)
     output.double(sum)
     output.double(min)

@@ -324,6 +324,29 @@ describe("decode", () => {
     assert.propertyVal(decode(Uint8Array.of(...body!, 0), Infinity), "reason", "it goes on after its end")
   })
 
+  it("takes no numbers that would spoil what they are merged with", () => {
+    const reasonOf = (bytes: Uint8Array): unknown => Object(decode(bytes, Infinity)).reason
+    const [good] = bodies([recorded([1, 2])])
+    assert.isUndefined(reasonOf(good!))
+    const sum = new Uint8Array(new Float64Array([3]).buffer)
+    const at = good!.findIndex((_, i) => sum.every((byte, j) => good![i + j] === byte))
+    const spoilt = good!.slice()
+    spoilt.set(new Uint8Array(new Float64Array([NaN]).buffer), at)
+    assert.strictEqual(reasonOf(spoilt), "a histogram in it is none")
+    for (const end of ["min", "max"] as const) {
+      const one = recorded([1, 2])
+      assert(one._tag === "distribution")
+      one.histogram[end] = end === "min" ? -Infinity : Infinity
+      assert.strictEqual(reasonOf(bodies([one])[0]!), "a histogram in it is none")
+    }
+    const [rare] = bodies([emitted(seriesOf("p", "counter"), [["value", 1]], 1e-300)])
+    assert.strictEqual(reasonOf(rare!), "a sample rate in it is none")
+    const none = recorded([1])
+    assert(none._tag === "distribution")
+    none.histogram.sum = NaN
+    assert.lengthOf(make()([none], Infinity).refused, 1)
+  })
+
   it("takes no histogram that none can be", () => {
     const good = { count: 3, sum: 3, min: 1, max: 1, zeroCount: 0, scale: 20, negative: { offset: 0, counts: [] } }
     const positive = { offset: -1, counts: [3] }
