@@ -104,7 +104,11 @@ export const workerMerge = {
       const bodies = bodiesOf(publishers)
       const runtime = nullLanes(1)
       runtimes.push(runtime)
-      const merger = makeMerger(await runtime.runPromise(Metrics.Metrics), 16 * 1024 * 1024, "merge")
+      const merger = makeMerger(await runtime.runPromise(Metrics.Metrics), {
+        maxMessageBytes: 16 * 1024 * 1024,
+        windows: "merge",
+        now: Date.now
+      })
       let at = 0
       subjects.push({
         name: `effect-metrics, read and merged, ${publishers} publisher${publishers === 1 ? "" : "s"}`,

@@ -203,8 +203,12 @@ export const passAt = (entry: CounterEntry | GaugeEntry | DistributionEntry, val
   recordAt(entry, value, point, windowed)
 }
 
-const bytesOf = ({ fieldValues }: Point): number =>
-  fieldValues.reduce<number>((bytes, value) => bytes + (typeof value === "string" ? value.length * 2 + 24 : 16), 0)
+/** With the names, which each message brings anew. */
+const bytesOf = ({ fieldNames, fieldValues }: Point): number =>
+  fieldValues.reduce<number>(
+    (bytes, value, i) => bytes + 2 * fieldNames[i]!.length + (typeof value === "string" ? value.length * 2 + 24 : 16),
+    0
+  )
 
 export const emitAt = (entry: PointEntry, point: Point): void => {
   const { fieldNames, fieldValues, millis, nanos, sampleRate, weight } = point

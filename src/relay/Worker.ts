@@ -7,7 +7,7 @@
  * |---|---|
  * | window of a counter | its increase is added to the series |
  * | window of a timer or distribution | its histogram is merged into that of the series; so are the buckets of its boundaries, and where publishers declare different ones, those of the first to come are kept and others counted by about their values |
- * | window of a gauge | its value, unless a later one is known, by the publishers' clocks |
+ * | window of a gauge | its value, unless a later one is known, by the publishers' clocks, of which none is believed to be more than a minute ahead of the worker's |
  * | point, or recording of an instrument with `aggregate: false` | itself, with its own time |
  * | Zibrato's `Counter` | an increment of a counter |
  * | Zibrato's `Timer` | a timer, in seconds |
@@ -21,7 +21,7 @@
  * that a transport is to deliver again, as a sink has dropped what they carried.
  *
  * Memory is bounded: by the sinks' `maxSeries`, by a hundred thousand series and ten thousand message ids that the worker
- * remembers, and by the transport's queue.
+ * remembers, and by the transport's queue. Descriptions and units of more than 1024 characters are left out.
  *
  * @since 0.1.0
  */
@@ -135,7 +135,8 @@ const prepare = <E>(
     const hub = yield* Metrics.required
     const subscriber = yield* options.transport ?? zeroMq({ highWaterMark, host, maxMessageBytes, port })
     const runtime = yield* Effect.runtime<never>()
-    const merger = makeMerger(hub, maxMessageBytes, windows)
+    const clock = yield* Effect.clock
+    const merger = makeMerger(hub, { maxMessageBytes, windows, now: () => clock.unsafeCurrentTimeMillis() })
     const own = {
       native: yield* Metrics.bind(messages, { format: "native" }),
       zibrato: yield* Metrics.bind(messages, { format: "zibrato" }),

@@ -65,8 +65,13 @@ interface Known {
 
 /** Series kept, in multiples of which long ones count for several. */
 const maxKept = 100_000
-/** Messages remembered, so that one which is delivered again is not recorded again. */
+/** Messages remembered, so that one which is delivered again is not recorded again, and the length of their ids together. */
 const maxRemembered = 10_000
+const maxRememberedLength = 4 * 1024 * 1024
+/** A gauge's value from further in the future does not keep out what comes later, in milliseconds. */
+const maxAhead = 60_000
+/** Longer descriptions and units are left out: a lane keeps them for as long as it lives. */
+const maxWords = 1024
 
 /** How the recordings of a series become measurements here: gathered into windows, or each by itself. */
 type Form = "windowed" | "raw"
@@ -74,9 +79,16 @@ type Form = "windowed" | "raw"
 /** Whether windows are merged into those of the worker, or written as they are. */
 export type Windows = "merge" | "keep"
 
-export const make = (hub: Owner, maxMessageBytes: number, windows: Windows): Merger => {
+export interface Settings {
+  readonly maxMessageBytes: number
+  readonly windows: Windows
+  readonly now: () => number
+}
+
+export const make = (hub: Owner, { maxMessageBytes, now, windows }: Settings): Merger => {
   const known = new Map<string, Known>()
   const seen = new Set<string>()
+  let seenLength = 0
   let kept = 0
   const account = { messages: 0, measurements: 0, stale: 0, duplicates: 0 }
   const unreadable = { malformed: 0, version: 0, too_large: 0 }
@@ -86,7 +98,7 @@ export const make = (hub: Owner, maxMessageBytes: number, windows: Windows): Mer
     const key = `${kind} ${form} ${valueType} ${level === undefined ? "" : `${level.length}:${level}`} ${Tags.identity(name, tags)}`
     let found = known.get(key)
     if (found === undefined) {
-      kept += 1 + (key.length >>> 8)
+      kept += 1 + ((key.length + 8 * (series.boundaries?.length ?? 0)) >>> 8)
       if (kept > maxKept) {
         known.clear()
         kept = 1
@@ -125,8 +137,8 @@ export const make = (hub: Owner, maxMessageBytes: number, windows: Windows): Mer
           account.stale++
           return
         }
-        found.millis = measurement.millis
-        found.nanos = measurement.nanos
+        found.millis = Math.min(measurement.millis, now() + maxAhead)
+        found.nanos = found.millis === measurement.millis ? measurement.nanos : 0
         Whole.setGauge(entry as GaugeEntry, measurement, cells)
         break
       }
@@ -154,10 +166,18 @@ export const make = (hub: Owner, maxMessageBytes: number, windows: Windows): Mer
     // An entry's cells are of its kind.
     windows === "keep" ? Whole.pass(entry, window) : (entry.current() as ReturnType<typeof Whole.pass<E>>)
 
+  const forget = (id: string): void => {
+    if (seen.delete(id)) seenLength -= id.length
+  }
+
   const remember = (id: string): boolean => {
     if (seen.has(id)) return false
     seen.add(id)
-    if (seen.size > maxRemembered) for (const oldest of seen) return seen.delete(oldest)
+    seenLength += id.length
+    for (const oldest of seen) {
+      if (seen.size <= maxRemembered && seenLength <= maxRememberedLength) break
+      forget(oldest)
+    }
     return true
   }
 
@@ -198,7 +218,7 @@ export const make = (hub: Owner, maxMessageBytes: number, windows: Windows): Mer
       if (frames.length === 2) return takeNative(frames[1]!)
       return frames.length === 1 ? takeFrame(frames[0]!) : refuse("malformed", "it has neither one frame nor two")
     },
-    forget: (id) => void seen.delete(id),
+    forget,
     account: () => ({ ...account, unreadable: { ...unreadable } })
   }
 }
@@ -207,15 +227,18 @@ const instrumentOf = (series: Series, form: Form): ReturnType<typeof makeInstrum
   const { boundaries, description, kind, level, name, unit, valueType } = series
   return makeInstrument(kind, name, {
     boundaries,
-    description,
+    description: short(description),
     level,
-    unit,
+    unit: short(unit),
     valueType,
     // What publishers let through is let through.
     monotonic: false,
     aggregate: form === "windowed"
   })
 }
+
+const short = (words: string | undefined): string | undefined =>
+  words === undefined || words.length > maxWords ? undefined : words
 
 const isOlder = ({ millis, nanos }: Measurement, known: Known): boolean =>
   millis < known.millis || (millis === known.millis && nanos < known.nanos)

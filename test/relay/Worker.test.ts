@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule, TestClock } from "effect"
 import * as Ledger from "../../src/Ledger.js"
+import type { Measurement } from "../../src/recording/measurement.js"
 import * as Worker from "../../src/relay/Worker.js"
 import * as Sink from "../../src/Sink.js"
-import { countOf, gaugeAt, millis, nativeFrames, sizes, withWorker } from "./feed.js"
+import { countOf, gaugeAt, millis, nativeFrames, seriesOf, sizes, withWorker } from "./feed.js"
 import { type Backend, backend, ofApps, totals } from "./harness.js"
 
 describe("a worker", () => {
@@ -129,6 +130,49 @@ describe("a worker", () => {
       { maxMessageBytes: 4000 }
     )
   )
+
+  it.scoped("believes no clock that is more than a minute ahead, as its gauges would silence all others'", () =>
+    withWorker(({ account, backend, flush, give }) =>
+      Effect.gen(function* () {
+        give(nativeFrames([gaugeAt(1, 100 * 365 * 86_400_000)]))
+        yield* TestClock.adjust("61 seconds")
+        give(nativeFrames([gaugeAt(2, 60_500)]))
+        yield* flush
+        assert.deepStrictEqual(totals(backend.measurements), { "info g": 2 })
+        assert.strictEqual((yield* account).stale, 0)
+      })
+    )
+  )
+
+  it.scoped("keeps no more of long ids, descriptions and names of fields than there is room for", () => {
+    const into = backend({ capacityBytes: 200_000 })
+    return withWorker(
+      ({ account, flush, give }) =>
+        Effect.gen(function* () {
+          for (const id of ["a", "b", "a"]) {
+            give(nativeFrames([countOf(1, { description: "x".repeat(2000), unit: "B" })], id.repeat(3_000_000)))
+          }
+          assert.deepStrictEqual([(yield* account).duplicates, (yield* account).measurements], [0, 3])
+          const field = (i: number): Measurement => ({
+            _tag: "point",
+            series: seriesOf("p", "point"),
+            weight: 1,
+            millis,
+            nanos: 0,
+            fieldNames: [`${i}`.repeat(60_000)],
+            fieldValues: [1],
+            sampleRate: 1
+          })
+          for (let i = 0; i < 5; i++) give(nativeFrames([field(i)]))
+          const [lane] = yield* flush
+          assert.deepStrictEqual(lane?.ledger.dropped, { queue_bytes: 4 })
+          const [count] = ofApps(into.measurements)
+          assert.deepStrictEqual([count?.series.description, count?.series.unit], [undefined, "B"])
+        }),
+      {},
+      into
+    )
+  })
 
   it.scoped("has what it merged written on time where nothing comes any more", () =>
     Effect.gen(function* () {
