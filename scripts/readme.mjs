@@ -46,7 +46,7 @@ for (const page of pages) {
   const before = readFileSync(path, "utf8")
   const after = before
     .replace(
-      /(<!-- example: (\S+) -->\n)(\n```ts\n[\s\S]*?\n```\n)?/g,
+      /(<!-- example: (\S+) -->\n)(\n```ts\n(?:[\s\S]*?\n)??```\n)?/g,
       (_, marker, file) => `${marker}\n\`\`\`ts\n${readFileSync(join(root, file), "utf8").trim()}\n\`\`\`\n`
     )
     .replace(
