@@ -15,6 +15,7 @@ const sinkFolders = {
   Graphite: "graphite",
   InfluxDb: "influxdb",
   Librato: "librato",
+  NamedPipe: "namedPipe",
   Nats: "nats",
   OpenTsdb: "opentsdb",
   StatsD: "statsd",

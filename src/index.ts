@@ -90,6 +90,13 @@ export * as Measurement from "./Measurement.js"
 export * as Metrics from "./Metrics.js"
 
 /**
+ * A sink that is read: a pipe with a name, in which whoever opens it finds everything as it is, in statvent's text.
+ *
+ * @since 0.1.0
+ */
+export * as NamedPipe from "./sinks/NamedPipe.js"
+
+/**
  * Sinks for OpenTSDB: `put` lines over TCP, and JSON over HTTP.
  *
  * @since 0.1.0

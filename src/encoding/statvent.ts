@@ -13,13 +13,19 @@ import type { Count, Gauge, Series, Tag } from "../recording/measurement.js"
 import type { DistributionTotal } from "../recording/totals.js"
 import * as Bytes from "./bytes.js"
 import { Output, quote } from "./output.js"
-import { type Fault, fault, keyOf } from "./statventNames.js"
+import { fault, keyOf } from "./statventNames.js"
 import { writeFixed, writeShortest, writeWhole } from "./statventNumber.js"
 import { header } from "./statventReader.js"
 
 /** The numbers of a timer or distribution: the first two are counters, the others readings. */
 export const labels = ["count", "sum", "median", "95th", "99th", "100th", "mean"] as const
 
+/**
+ * What a number of a timer or distribution is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Label = (typeof labels)[number]
 
 export interface Dialect {
@@ -57,8 +63,8 @@ export interface Taken {
 }
 
 export interface Encoder {
-  /** Why a series will be refused whatever else there is. */
-  readonly faultOf: (series: Pick<Series, "name" | "tags" | "kind">) => Fault | undefined
+  /** Why a series is refused, if it is: the same each time. */
+  readonly faultOf: (series: Series) => string | undefined
   /** One at a time: the next may begin once the text of the last has been asked for. */
   readonly take: (totals: Iterable<Told>) => Taken
 }
@@ -120,23 +126,15 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
   /** Which instrument each name of a line belongs to, so that no two share one. */
   const owners = new Map<string, string>()
 
-  const namesOf = ({ kind, name }: Pick<Series, "name" | "kind">): ReadonlyArray<string> =>
+  const namesOf = ({ kind, name }: Series): ReadonlyArray<string> =>
     isDistribution(kind) ? labels.map((label) => formatName(name, label)) : [name]
 
-  const faultOf: Encoder["faultOf"] = (series) => {
-    let names: ReadonlyArray<string>
-    try {
-      names = namesOf(series)
-    } catch {
-      return { part: "name", reason: `its name ${quote(series.name)} makes formatName throw` }
-    }
+  /** `formatName` is the user's. */
+  const namesFault = (series: Series, names: ReadonlyArray<string>): string | undefined => {
     for (const [index, name] of names.entries()) {
-      if (typeof name !== "string") {
-        return { part: "name", reason: `its name ${quote(series.name)} has formatName give what is no text` }
-      }
-      if (names.indexOf(name) !== index) {
-        return { part: "name", reason: `its name ${quote(series.name)} has formatName give two numbers one name` }
-      }
+      if (typeof name !== "string") return `its name ${quote(series.name)} has formatName give what is no text`
+      if (names.indexOf(name) !== index)
+        return `its name ${quote(series.name)} has formatName give two numbers one name`
       const found = fault(name, series.tags)
       if (found !== undefined) return found
     }
@@ -153,18 +151,24 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
   }
 
   const keep = (series: Series): Kept => {
-    let reason = faultOf(series)?.reason
-    const names = reason === undefined ? namesOf(series) : []
-    reason ??= claim(series, names)
-    const kept: Kept = {
-      heads: reason === undefined ? names.map((name) => headOf(name, series.tags)) : [],
-      fault: reason
+    let heads: ReadonlyArray<Uint8Array> = []
+    let reason: string | undefined
+    try {
+      const names = namesOf(series)
+      reason = namesFault(series, names) ?? claim(series, names)
+      if (reason === undefined) heads = names.map((name) => headOf(name, series.tags))
+    } catch {
+      reason = `its name ${quote(series.name)} makes formatName throw`
     }
+    const kept: Kept = { heads, fault: reason }
     series.encoded = kept
     return kept
   }
 
-  /** Unless it is `isInt`, of whatever instrument, only what has no fraction is a whole number, which -0 has. */
+  // A series belongs to one lane, so nothing but this encoder writes `encoded`.
+  const keptOf = (series: Series): Kept => (series.encoded as Kept | undefined) ?? keep(series)
+
+  /** -0 has no fraction, but a sign that a whole number loses. */
   const isWhole = (value: number | bigint, isInt: boolean): boolean =>
     typeof value === "bigint" ||
     (Math.floor(value) === value &&
@@ -183,8 +187,7 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
 
   const putReadings = (index: number): void => {
     const series = samples.series[index]!
-    // It was kept when it was taken.
-    const { heads } = series.encoded as Kept
+    const { heads } = keptOf(series)
     const sorted = samples.sorted(index)
     const isInt = series.valueType === "int"
     for (let i = 0; i < percents.length; i++) {
@@ -196,7 +199,7 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
   }
 
   return {
-    faultOf,
+    faultOf: (series) => keptOf(series).fault,
     take: (all) => {
       const refused: Array<Refused> = []
       const lines = { counters: 0, gauges: 0 }
@@ -204,8 +207,7 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
       samples.clear()
       for (const total of all) {
         const { series } = total
-        // A series belongs to one lane, so nothing but this encoder writes `encoded`.
-        const { fault, heads } = (series.encoded as Kept | undefined) ?? keep(series)
+        const { fault, heads } = keptOf(series)
         const isInt = series.valueType === "int"
         if (fault !== undefined) refused.push({ series, reason: fault })
         else if (total._tag === "count") {

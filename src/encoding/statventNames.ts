@@ -7,12 +7,6 @@ import type { Tag } from "../recording/measurement.js"
 import { quote } from "./output.js"
 import { header, splitKey } from "./statventReader.js"
 
-/** What is wrong, and with which of the two. */
-export interface Fault {
-  readonly part: "name" | "tags"
-  readonly reason: string
-}
-
 const escapes: Readonly<Record<string, string>> = { "\n": "\\n" }
 
 const escape = (text: string, special: RegExp): string => text.replace(special, (char) => escapes[char] ?? `\\${char}`)
@@ -62,9 +56,5 @@ const nameFault = (name: string, tags: ReadonlyArray<Tag>): string | undefined =
 }
 
 /** Why there can be no line of this name with these tags. */
-export const fault = (name: string, tags: ReadonlyArray<Tag>): Fault | undefined => {
-  const inTags = tagsFault(tags)
-  if (inTags !== undefined) return { part: "tags", reason: inTags }
-  const inName = nameFault(name, tags)
-  return inName === undefined ? undefined : { part: "name", reason: inName }
-}
+export const fault = (name: string, tags: ReadonlyArray<Tag>): string | undefined =>
+  tagsFault(tags) ?? nameFault(name, tags)

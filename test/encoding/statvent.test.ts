@@ -265,13 +265,19 @@ describe("what a line cannot carry", () => {
     }
   })
 
-  it("is known before there is a series, and whose fault it is", () => {
-    const { faultOf } = Statvent.make(defaults)
-    assert.isUndefined(faultOf({ name: "a", tags: [], kind: "timer" }))
-    assert.strictEqual(faultOf({ name: "a\n", tags: [], kind: "timer" })?.part, "name")
-    assert.strictEqual(faultOf({ name: "a", tags: [["k", "\r"]], kind: "gauge" })?.part, "tags")
-    assert.isUndefined(faultOf({ name: 'a{k="v"}', tags: [], kind: "timer" }))
-    assert.strictEqual(faultOf({ name: 'a{k="v"}', tags: [], kind: "counter" })?.part, "name")
+  it("is the same each time, and known before it is asked for its numbers", () => {
+    const encoder = Statvent.make(defaults)
+    const [bad, first, second] = [counter("a\n", 1), counter("a.count", 1), distribution("a", [1])]
+    for (let i = 0; i < 2; i++) {
+      assert.match(encoder.faultOf(bad.series) ?? "", /line break/)
+      assert.isUndefined(encoder.faultOf(first.series))
+      assert.match(encoder.faultOf(second.series) ?? "", /another instrument's/)
+      assert.deepStrictEqual(
+        encoder.take([second, first, bad]).refused.map(({ series }) => series),
+        [second.series, bad.series]
+      )
+    }
+    assert.isUndefined(encoder.faultOf({ ...second.series, name: 'b{k="v"}', encoded: undefined }))
   })
 })
 
