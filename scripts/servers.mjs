@@ -13,6 +13,7 @@ const packages = [
   { name: "influxdb", binary: "usr/bin/influxd" },
   { name: "victoria-metrics", binary: "usr/bin/victoria-metrics" },
   { name: "nats-server", binary: "usr/sbin/nats-server" },
+  { name: "prometheus", binary: "usr/bin/promtool" },
   // Of Python: useless without what it depends on.
   { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true },
   { name: "python3-zmq", binary: "usr/lib/python3/dist-packages/zmq/__init__.py", withDependencies: true },

@@ -9,6 +9,7 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { InvalidOption } from "../Sink.js"
+import { defaultDirectory } from "../transport/fifoPlace.js"
 import type { WebError } from "./failure.js"
 import * as Host from "./host.js"
 import { listen } from "./listen.js"
@@ -82,5 +83,3 @@ export const make = (
  */
 export const layer = (options: Options = {}): Layer.Layer<Address, InvalidOption | WebError> =>
   Layer.scoped(Address, make(options))
-
-const defaultDirectory: Effect.Effect<string> = Effect.succeed("/tmp/stats-pipe")

@@ -37,7 +37,7 @@ const ending = ".stats"
 const utf8 = new TextDecoder()
 /** A pipe that is made anew for each reader is missing for a moment. */
 const againMillis = 25
-/** For a pipe that nobody wrote the last time, and whose process is dead. */
+/** For a pipe whose process seems to be dead, to show that somebody writes it after all. */
 const deadTimeoutMillis = 50
 /** Names that are not split anew. */
 const maxKeys = 20_000
@@ -128,11 +128,24 @@ export const make = (options: PipesOptions): Pipes => {
     })
   }
 
+  const seemsDead = (id: string): boolean => {
+    const pid = pidOf(id)
+    return dead.has(id) || (pid !== undefined && !exists(pid))
+  }
+
   const readOne = (id: string): Effect.Effect<Found> => {
     const { maxBytes, owner, timeoutMillis } = options
+    const within = (timeout: number) => readSnapshot(pathOf(id), { timeout, maxBytes, owner })
     // What is dead is to keep nobody waiting, also where its pipe cannot be removed.
-    const timeout = dead.has(id) ? Math.min(timeoutMillis, deadTimeoutMillis) : timeoutMillis
-    const snapshot = readSnapshot(pathOf(id), { timeout, maxBytes, owner })
+    const snapshot = Effect.suspend(() =>
+      seemsDead(id)
+        ? Effect.catchIf(
+            within(Math.min(timeoutMillis, deadTimeoutMillis)),
+            ({ reason }) => reason === "timeout",
+            () => within(timeoutMillis)
+          )
+        : within(timeoutMillis)
+    )
     return snapshot.pipe(
       Effect.catchIf(
         ({ reason }) => reason === "missing",
