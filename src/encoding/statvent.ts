@@ -17,16 +17,16 @@ import { fault, keyOf } from "./statventNames.js"
 import { writeFixed, writeShortest, writeWhole } from "./statventNumber.js"
 import { header } from "./statventReader.js"
 
-/** The numbers of a timer or distribution: the first two are counters, the others readings. */
-export const labels = ["count", "sum", "median", "95th", "99th", "100th", "mean"] as const
-
 /**
  * What a number of a timer or distribution is.
  *
  * @since 0.1.0
  * @category models
  */
-export type Label = (typeof labels)[number]
+export type Label = "count" | "sum" | "median" | "95th" | "99th" | "100th" | "mean"
+
+/** The numbers of a timer or distribution: the first two are counters, the others readings. */
+export const labels: ReadonlyArray<Label> = ["count", "sum", "median", "95th", "99th", "100th", "mean"]
 
 export interface Dialect {
   /** How the numbers of a distribution are named: by its name, and what they are. */

@@ -1,5 +1,13 @@
+import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { Application, type Comment, type DeclarationReflection, type ProjectReflection, ReflectionKind } from "typedoc"
+import {
+  Application,
+  type Comment,
+  type DeclarationReflection,
+  LogLevel,
+  type ProjectReflection,
+  ReflectionKind
+} from "typedoc"
 import { assert, beforeAll, describe, it } from "vitest"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -59,8 +67,32 @@ describe("the API reference", () => {
     )
   })
 
-  it("leads nowhere that is not there", () => {
+  it("has everything of which the guides speak by name", () => {
+    const modules = (project.children ?? [])
+      .flatMap((entry) => [entry, ...(entry.children ?? [])])
+      .filter((one) => one.kindOf(ReflectionKind.SomeModule))
+    const spoken = readdirSync(`${root}/docs`, { recursive: true })
+      .map((path) => `docs/${String(path)}`)
+      .filter((path) => path.endsWith(".md"))
+      .concat("README.md")
+      .flatMap((page) =>
+        Array.from(readFileSync(`${root}/${page}`, "utf8").matchAll(/`([^`\n]+)`/g), ([, code = ""]) => code)
+          .flatMap((code) => Array.from(code.matchAll(/(?<![\w./])([A-Z]\w+)\.(\w+)/g)))
+          .map(([, module = "", name = ""]) => ({ page, module, name }))
+      )
+    const unknown = spoken.flatMap(({ module, name, page }) => {
+      const found = modules.filter((one) => one.name === module)
+      const isThere = found.length === 0 || found.some((one) => one.children?.some((child) => child.name === name))
+      return isThere ? [] : [`${page}: ${module}.${name}`]
+    })
+    assert.isAbove(spoken.length, 100)
+    assert.deepStrictEqual(unknown, [])
+  })
+
+  it("leads nowhere that is not there, and speaks of no type that is not exported", () => {
+    const warnings: Array<string> = []
+    app.logger.log = (message, level) => void (level >= LogLevel.Warn && warnings.push(message))
     app.validate(project)
-    assert.strictEqual(app.logger.warningCount, 0)
+    assert.deepStrictEqual(warnings, [])
   })
 })
