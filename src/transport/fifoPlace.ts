@@ -26,16 +26,26 @@ export class PipeError extends Schema.TaggedError<PipeError>("effect-metrics/Nam
 }
 
 /**
- * Where pipes are unless something else is said: in `$XDG_RUNTIME_DIR`, which belongs to one user alone, or a folder in that
- * for temporary files with the user's number in its name.
+ * Where pipes are unless something else is said: in `$XDG_RUNTIME_DIR`, if that is this user's, or a folder in that for
+ * temporary files with the user's number in its name.
  */
 export const defaultDirectory: Effect.Effect<string> = Effect.promise(async () => {
+  const { lstatSync } = await load<typeof Fs>("node:fs")
   const { tmpdir, userInfo } = await load<typeof Os>("node:os")
   const { isAbsolute, join } = await load<typeof Path>("node:path")
+  const uid = process.getuid?.() ?? userInfo().uid
   const runtime = process.env["XDG_RUNTIME_DIR"]
-  return runtime !== undefined && isAbsolute(runtime)
+  // It may be left from who this was before.
+  const isOurs = (folder: string): boolean => {
+    try {
+      return lstatSync(folder).uid === uid
+    } catch {
+      return false
+    }
+  }
+  return runtime !== undefined && isAbsolute(runtime) && isOurs(runtime)
     ? join(runtime, "effect-metrics")
-    : join(tmpdir(), `effect-metrics-${process.getuid?.() ?? userInfo().uid}`)
+    : join(tmpdir(), `effect-metrics-${uid}`)
 })
 
 export interface PlaceOptions {
@@ -94,9 +104,9 @@ export const prepare = ({ dir, isShared, name }: PlaceOptions) =>
       Effect.try({
         try: (): Place => {
           const rules = { uid, isShared, isOwn: dir === undefined }
-          prepareDirectory(fs, given, rules)
-          // As the system tells of files that are open.
-          const parent = fs.realpathSync(given)
+          const parent = prepareDirectory(fs, given, rules)
+          for (let above = parent; above !== dirname(above); above = dirname(above))
+            checkAbove(fs, dirname(above), given)
           const path = join(parent, name + ending)
           if (taken.has(path)) {
             throw new PipeError({ path, reason: "this process has this pipe already: give one of the two a suffix" })
@@ -132,7 +142,7 @@ const prepareDirectory = (
   fs: typeof Fs,
   dir: string,
   { isOwn, isShared, uid }: { readonly uid: number; readonly isShared: boolean; readonly isOwn: boolean }
-): void => {
+): string => {
   try {
     fs.mkdirSync(dir, { mode: 0o700 })
     // Not by the mode above, from which the process's mask is taken.
@@ -140,11 +150,13 @@ const prepareDirectory = (
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw errorOf(dir, "the folder cannot be made", error)
   }
-  const stats = fs.lstatSync(dir)
   const refuse = (reason: string): never => {
     throw new PipeError({ path: dir, reason })
   }
-  if (stats.isSymbolicLink()) refuse("it is a symbolic link, and not a folder")
+  if (fs.lstatSync(dir).isSymbolicLink()) refuse("it is a symbolic link, and not a folder")
+  // As the system tells of files that are open. No more links are followed, so what is looked at is what is used.
+  const real = fs.realpathSync(dir)
+  const stats = fs.lstatSync(real)
   if (!stats.isDirectory()) refuse("it is not a folder")
   const isSticky = (stats.mode & 0o1000) !== 0
   const isTrusted = stats.uid === uid || (stats.uid === 0 && !isOwn)
@@ -152,6 +164,14 @@ const prepareDirectory = (
   if ((stats.mode & 0o022) !== 0 && !(isSticky && !isOwn)) {
     refuse("other users could replace what is in it: take the right to write from them, or set the sticky bit")
   }
+  return real
+}
+
+/** Whoever may rename a folder could put another in its place. */
+const checkAbove = (fs: typeof Fs, folder: string, dir: string): void => {
+  const { mode } = fs.lstatSync(folder)
+  if ((mode & 0o002) === 0 || (mode & 0o1000) !== 0) return
+  throw new PipeError({ path: dir, reason: `other users could replace it, as they may write to ${folder}` })
 }
 
 /** Removes a pipe of ours that a process with the same number left behind. */
@@ -253,11 +273,12 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** With the pipes in it, and nothing else. */
+/** With the pipes in it that are this user's, and nothing else. */
 export const removeFolder = (fs: typeof Fs, folder: string): void => {
   try {
+    const uid = process.getuid?.() ?? -1
     for (const name of fs.readdirSync(folder)) {
-      if (fs.lstatSync(`${folder}/${name}`).isFIFO()) fs.unlinkSync(`${folder}/${name}`)
+      if (isOurs(fs, `${folder}/${name}`, uid)) fs.unlinkSync(`${folder}/${name}`)
     }
     fs.rmdirSync(folder)
   } catch {

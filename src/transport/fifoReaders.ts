@@ -36,7 +36,8 @@ const unknownTake = 256
 let skipped = new Set<string>()
 let skippedAt = 0
 
-export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+/** A reader is no reason for a process to go on. */
+export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis).unref())
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 export const openings = (readers: ReadonlyArray<Reader>): number =>

@@ -44,7 +44,8 @@ export const write = async (
   fd: number,
   bytes: Uint8Array,
   pipe: Pipe,
-  found: ReadonlyArray<Reader>
+  found: ReadonlyArray<Reader>,
+  isWanted: () => boolean
 ): Promise<boolean> => {
   let readers = await waiting(fs, pipe, found, startMillis)
   if (openings(readers) < 2) return false
@@ -59,6 +60,7 @@ export const write = async (
       let to = Math.min(bytes.length, from + chunk)
       let isFirst = true
       for (let left = openings(readers); left > 0; isFirst = false) {
+        if (!isWanted()) return true
         const written = fs.writeSync(fd, bytes, from, to - from)
         if (written < to - from) {
           // It holds less than pipes do, as where a user has very many of them. What the first got is what all get.

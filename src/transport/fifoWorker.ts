@@ -12,10 +12,10 @@ export const slots = 64
 /** Those that there are from the start: making one takes milliseconds, in which readers would meet. */
 export const made = 8
 
-/** Where in the shared numbers: what the thread is asked, 0 to go on; the pipe that has the name; who is busy; handles on pipes. */
+/** Where in the shared numbers: what the thread is asked; the pipe that has the name; who is busy; handles on pipes. */
 export const at = { command: 0, current: 1, busy: 2, handle: 2 + slots, length: 2 + 2 * slots } as const
 
-export const commands = { none: 0, stop: 1, rename: 2 } as const
+export const commands = { none: 0, stop: 1 } as const
 
 export interface WorkerData {
   /** The name that readers know. */
@@ -24,6 +24,8 @@ export interface WorkerData {
   readonly folder: string
   /** In octal. */
   readonly mode: string
+  /** Waits for a reader in a call of the system, out of which only a reader gets it; else it looks for one again and again. */
+  readonly isWaiting: boolean
   /** `Int32Array`, as in {@link at}. */
   readonly numbers: SharedArrayBuffer
   /** `BigInt64Array`: the inode of each slot's pipe. */
@@ -31,9 +33,8 @@ export interface WorkerData {
 }
 
 export type WorkerMessage =
-  /** Somebody reads the pipe of a slot. */
+  /** Somebody reads the pipe of a slot, or did. */
   | { readonly tag: "opened"; readonly slot: number; readonly fd: number }
-  | { readonly tag: "renamed" }
   | { readonly tag: "failed"; readonly reason: string }
 
 /**
@@ -47,12 +48,12 @@ export const source = `
 const fs = require("node:fs")
 const { execFileSync } = require("node:child_process")
 const { parentPort, workerData } = require("node:worker_threads")
-const { at, commands, folder, made, mode, path, slots } = workerData
+const { at, commands, folder, isWaiting, made, mode, path, slots } = workerData
 const numbers = new Int32Array(workerData.numbers)
 const inodes = new BigInt64Array(workerData.inodes)
 const { O_CLOEXEC = 0o2000000, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = fs.constants
 const O_PATH = 0o10000000
-const isLinux = process.platform === "linux"
+const hasHandles = process.platform === "linux" && fs.existsSync("/proc/self/fd")
 const uid = process.getuid()
 const nameOf = (slot) => folder + "/" + slot
 const next = folder + "/next"
@@ -70,10 +71,15 @@ const make = (slot) => {
 const adopt = (slot) => {
   const old = Atomics.exchange(numbers, at.handle + slot, 0)
   if (old > 0) fs.closeSync(old)
-  const stats = fs.lstatSync(nameOf(slot), { bigint: true })
+  let handle = 0
+  if (hasHandles) {
+    handle = fs.openSync(nameOf(slot), O_PATH | O_NOFOLLOW | O_CLOEXEC)
+    Atomics.store(numbers, at.handle + slot, handle)
+  }
+  // What is looked at is what will be written to, whatever has the name by then.
+  const stats = handle > 0 ? fs.fstatSync(handle, { bigint: true }) : fs.lstatSync(nameOf(slot), { bigint: true })
   if (!stats.isFIFO() || Number(stats.uid) !== uid) throw new Error("it was replaced before it had its name")
   Atomics.store(inodes, slot, stats.ino)
-  if (isLinux) Atomics.store(numbers, at.handle + slot, fs.openSync(nameOf(slot), O_PATH | O_NOFOLLOW | O_CLOEXEC))
 }
 
 const openable = (slot) => {
@@ -97,6 +103,16 @@ const inodeOf = (name) => {
   return stats === undefined ? undefined : stats.isFIFO() && Number(stats.uid) === uid ? stats.ino : -1n
 }
 
+/**
+ * Whoever was kept from running in the midst of opening a pipe that lost the name meanwhile, and has been written, waits for a
+ * writer: this was one.
+ */
+const letGo = (current) => {
+  for (let slot = 0; slot < slots; slot++) {
+    if (slot !== current && inodes[slot] !== 0n && Atomics.load(numbers, at.busy + slot) === 0) isFree(slot)
+  }
+}
+
 /** Gives a free pipe a second name, from where it can be moved to the one that readers know. */
 const prepare = (current) => {
   for (;;) {
@@ -117,13 +133,29 @@ const prepare = (current) => {
 const publish = (current, slot) => {
   const found = inodeOf(path)
   if (found !== undefined && found !== inodes[current]) throw new Error("something else has its name, and is left there")
+  // A move takes a name away, so only from a pipe of these.
+  const rename = found === undefined ? fs.linkSync : fs.renameSync
   try {
-    fs.renameSync(next, path)
+    rename(next, path)
   } catch (error) {
     if (error.code !== "ENOENT") throw error
     make(slot)
     fs.linkSync(nameOf(slot), next)
-    fs.renameSync(next, path)
+    rename(next, path)
+  }
+}
+
+/** Once somebody reads it. */
+const openForWriting = (slot) => {
+  if (isWaiting) return fs.openSync(openable(slot), O_WRONLY)
+  for (;;) {
+    try {
+      return fs.openSync(openable(slot), O_WRONLY | O_NONBLOCK)
+    } catch (error) {
+      if (error.code !== "ENXIO") throw error
+    }
+    if (isStopped()) return -1
+    Atomics.wait(numbers, at.command, commands.none, 20)
   }
 }
 
@@ -131,19 +163,21 @@ const serve = () => {
   for (let slot = 0; slot < made; slot++) adopt(slot)
   let current = 0
   for (;;) {
+    letGo(current)
     const following = prepare(current)
     Atomics.store(numbers, at.current, current)
     if (following === -1 || isStopped()) return
-    const fd = fs.openSync(openable(current), O_WRONLY)
-    if (isStopped()) return fs.closeSync(fd)
-    publish(current, following)
-    if (Atomics.compareExchange(numbers, at.command, commands.rename, commands.none) === commands.rename) {
-      fs.closeSync(fd)
-      parentPort.postMessage({ tag: "renamed" })
-    } else {
+    const fd = openForWriting(current)
+    if (fd === -1) return
+    const stats = fs.fstatSync(fd, { bigint: true })
+    if (stats.ino !== inodes[current] || Number(stats.uid) !== uid) throw new Error("it was replaced")
+    try {
+      if (!isStopped()) publish(current, following)
+    } finally {
       Atomics.store(numbers, at.busy + current, 1)
       parentPort.postMessage({ tag: "opened", slot: current, fd })
     }
+    if (isStopped()) return
     current = following
   }
 }
