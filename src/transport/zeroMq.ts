@@ -293,8 +293,15 @@ export const forwarder = (
       ["publisher", front],
       ["subscriber", back]
     ] as const) {
+      // What does not speak ZeroMQ, such as a probe that looks whether the port is open, disconnects but never was connected.
+      let strangers = 0
+      for (const error of ["protocol", "auth", "other"] as const)
+        socket.events.on(`handshake:error:${error}`, () => void strangers++)
       socket.events.on("handshake", () => options.onConnection(side, 1))
-      socket.events.on("disconnect", () => options.onConnection(side, -1))
+      socket.events.on("disconnect", () => {
+        if (strangers > 0) strangers--
+        else options.onConnection(side, -1)
+      })
     }
     const bind = (socket: Zmq.Publisher | Zmq.Subscriber, port: number) => {
       const at = printEndpoint(host, port)

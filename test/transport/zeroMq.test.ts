@@ -4,6 +4,7 @@ import type { TransportFailure } from "../../src/transport/failure.js"
 import type { MissingPackage } from "../../src/transport/missing.js"
 import type { Message, Received } from "../../src/transport/messages.js"
 import { type ForwarderOptions, forwarder, publisher, subscriber, zeroMq } from "../../src/transport/zeroMq.js"
+import { connect as connectTo } from "node:net"
 import { freePort } from "../servers/harness.js"
 
 const host = "127.0.0.1"
@@ -197,6 +198,30 @@ describe("ZeroMQ", () => {
       yield* join(publish([messageOf("a", "first")]), received)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
+    })
+  )
+
+  it.scopedLive("counts who is connected, and none of those who only try the door", () =>
+    Effect.gen(function* () {
+      const [publishPort, subscribePort] = yield* ports
+      const { traffic } = yield* broker(publishPort, subscribePort)
+      const strangers = [publishPort, subscribePort].flatMap((port) =>
+        ["", "GET / HTTP/1.1\r\n\r\n"].map((words) => [port, words] as const)
+      )
+      for (const [port, words] of strangers) {
+        yield* Effect.async<void>((resume) => {
+          const socket = connectTo(port, host, () => socket.end(words))
+          socket.on("error", () => {})
+          socket.on("close", () => resume(Effect.void))
+          socket.resume()
+        })
+      }
+      const all = yield* listen(subscribePort, [""])
+      yield* Effect.scoped(
+        Effect.flatMap(connect(publishPort), ({ publish }) => join(publish([messageOf("a", "1")]), all.received))
+      )
+      yield* Effect.repeat(Effect.sleep(5), { until: () => traffic.connections.publisher === 0 })
+      assert.deepStrictEqual(traffic.connections, { publisher: 0, subscriber: 1 })
     })
   )
 
