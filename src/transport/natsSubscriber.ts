@@ -40,6 +40,13 @@ export const subscriber = (
     const loaded = yield* modules()
     const runtime = yield* Effect.runtime<never>()
     const warn = (text: string): void => void Runtime.runFork(runtime)(Effect.logWarning(`worker: ${text}`))
+    const counts = new Map<string, number>()
+    /** The first of its kind, and every doubling: as many as there are messages would be too many. */
+    const count = (what: string, why: string): void => {
+      const so = (counts.get(what) ?? 0) + 1
+      counts.set(what, so)
+      if (Number.isInteger(Math.log2(so))) warn(`messages ${what} so far: ${so}; the last one: ${why}`)
+    }
     const doubted = new Set<string>()
     const held = new Set<Message>()
     let connection: Connection | undefined
@@ -67,7 +74,7 @@ export const subscriber = (
           break
         } catch (error) {
           if (tries >= ackTries || isOver) {
-            warn(`a message that was written could not be acknowledged, and will be delivered again: ${explain(error)}`)
+            count("that were written, could not be acknowledged and will be delivered again", explain(error))
             break
           }
           await sleep(100 * tries)
@@ -86,11 +93,11 @@ export const subscriber = (
           .publish(settings.deadLetters, message.data, { msgID: `${settings.stream}.${message.seq}`, headers })
         held.delete(message)
         message.term()
-        warn(`a message was put to ${settings.deadLetters}: ${why}`)
+        count(`put to ${settings.deadLetters}`, why)
       } catch (error) {
         held.delete(message)
         message.nak(pauseMillis)
-        warn(`a message could not be put to ${settings.deadLetters}: ${explain(error)}`)
+        count(`that could not be put to ${settings.deadLetters}`, explain(error))
       }
     }
 

@@ -220,18 +220,30 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
     Effect.gen(function* () {
       const servers = [at(yield* server())]
       const into = backend()
-      yield* worker(servers, into, { maxDeliver: 2 })
+      const logs: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => void logs.push(String(message)))
+      )
+      yield* worker(servers, into, { maxDeliver: 2 }).pipe(Effect.provide(logger))
       yield* publish(servers, 1)
       const asked = yield* connected(servers)
-      yield* Effect.promise(() => jetstream(asked.connection).publish("metrics.info", "poison"))
+      const poison = Array.from({ length: 20 }, (_, i) => `poison ${i}`)
+      yield* Effect.promise(() =>
+        Promise.all(poison.map((text) => jetstream(asked.connection).publish("metrics.info", text)))
+      )
       yield* publish(servers, 2)
-      yield* until(stored(asked, "METRICS_DEAD"), (messages) => messages === 1)
+      yield* until(stored(asked, "METRICS_DEAD"), (messages) => messages === poison.length)
       yield* until(stored(asked), (messages) => messages === 0)
       const dead = yield* Effect.promise(() =>
         asked.manager.streams.getMessage("METRICS_DEAD", { last_by_subj: "metrics_dead" })
       )
-      assert.strictEqual(dead?.string(), "poison")
+      assert.include(poison, dead?.string())
       assert.strictEqual(hitsOf(into), 3)
+      // What is the same for many is not said of each.
+      const said = logs.filter((line) => line.includes("put to metrics_dead"))
+      assert.match(said.at(-1)!, /so far: 16; the last one: it is no body of this relay/)
+      assert.lengthOf(said, 5)
     })
   )
 
