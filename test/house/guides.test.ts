@@ -159,6 +159,49 @@ describe("the guide to sinks", () => {
   })
 })
 
+describe("the guide to layers", () => {
+  const modules: Record<string, object> = { InfluxDb, OpenTsdb, StatsD, Graphite, Librato, ZeroMq, Nats }
+  const rows = table(read("docs/choosing-a-sink.md"), /^## Which layer$/m)
+
+  for (const layer of ["layerFetch", "layerConfig", "layerEnv", "check"]) {
+    it(`says which sinks have ${layer}`, () => {
+      const [, , of = ""] = rows.find(([name]) => name === `\`${layer}\``) ?? []
+      const found = Object.keys(modules).filter((name) => layer in modules[name]!)
+      assert.sameMembers(
+        names(of.replace(/;.*/, "")).filter((name) => name in modules),
+        found
+      )
+    })
+  }
+
+  it("says that who has check has layerChecked", () => {
+    for (const module of Object.values(modules)) assert.strictEqual("layerChecked" in module, "check" in module)
+    for (const module of [...Object.values(modules), Console]) assert.containsAllKeys(module, ["layer", "make"])
+  })
+})
+
+describe("the page for who comes from", () => {
+  const suites = ["test/examples", "test"].flatMap((folder) =>
+    readdirSync(`${root}/${folder}`)
+      .filter((name) => name.endsWith(".test.ts"))
+      .map((name) => read(`${folder}/${name}`))
+  )
+
+  for (const file of readdirSync(`${root}/docs/migration`)) {
+    it(`${file.slice(0, -3)} has a before, an after that the suite runs, and tables`, () => {
+      const page = read(`docs/migration/${file}`)
+      const [, example = ""] =
+        /^Before:\n\n```[^]*?^```$[^]*?^After:\n\n<!-- example: examples\/(\S+) -->$/m.exec(page) ?? []
+      assert.notStrictEqual(example, "")
+      assert.isTrue(
+        suites.some((suite) => suite.includes(`"${example}"`)),
+        example
+      )
+      assert.isAtLeast(page.match(/^\|(?: ?:?-+:? ?\|)+$/gm)?.length ?? 0, 2)
+    })
+  }
+})
+
 interface Option {
   readonly name: string
   /** What its comment says of the default; `undefined` if it says nothing. */
