@@ -190,7 +190,10 @@ export class Store {
       current.push(entry)
     }
     if (changed) {
-      current.sort((a, b) => collator.compare(a.series.key, b.series.key))
+      // A name alone stands before those that begin as it does, whatever tags it has.
+      current.sort(
+        (a, b) => collator.compare(a.series.name, b.series.name) || collator.compare(a.series.key, b.series.key)
+      )
       current.forEach((entry, index) => (entry.order = index))
       this.current = current
       this.generation++

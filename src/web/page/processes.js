@@ -58,10 +58,13 @@ export const makeProcesses = () => {
       const [, words] = states.get(state) ?? [0, String(state)]
       setAttribute(parts.item, "data-state", states.has(state) ? state : "unreadable")
       setText(parts.size, state === "unreadable" ? "" : plural(series, "series", "series"))
-      setText(
-        parts.words,
-        reason === null || reason === "" ? words : `${words.split(":")[0]}: ${printable(reason, 200)}`
-      )
+      const why = reason === null ? "" : printable(reason, 200)
+      const told = why === "" ? words : state === "live" ? why : `${words.split(":")[0]}: ${why}`
+      // That it is well is told by its dot, and in the summary.
+      const isTold = state !== "live" || why !== ""
+      setText(parts.words, told)
+      setAttribute(parts.item, "data-told", isTold ? "" : null)
+      setAttribute(parts.item, "title", isTold ? told : null)
     }
     const wanted = JSON.stringify(sorted.map(({ id }) => id))
     if (wanted !== order) {
