@@ -44,3 +44,22 @@ export const arranged = (args: ReadonlyArray<string>, commands: ReadonlyArray<st
   const before = args.slice(0, at + 1).flatMap(separated)
   return others.length === 0 ? [...before, ...options] : [...before, ...options, "--", ...others]
 }
+
+interface Asked {
+  readonly command: string | undefined
+  /** Those that are given, each with what follows it. */
+  readonly options: ReadonlyArray<{ readonly name: string; readonly value: string | undefined }>
+}
+
+/** The names in the arguments, whatever they are good for. */
+export const askedOf = (args: ReadonlyArray<string>, commands: ReadonlyArray<string>): Asked => {
+  const at = args.findIndex((arg) => commands.includes(arg))
+  const rest = arranged(args, commands)
+  const options: Array<Asked["options"][number]> = []
+  for (let i = 0; i < rest.length && rest[i] !== "--"; i++) {
+    const name = rest[i]!
+    if (!isOption(name)) continue
+    options.push({ name, value: flags.has(name) ? undefined : rest[++i] })
+  }
+  return { command: args[at], options }
+}

@@ -63,6 +63,9 @@ const schemes = {
   console: (parts) => terminal(parts)
 } as const satisfies Readonly<Record<string, (parts: Parts) => Result<Destination>>>
 
+/** What URLs of sinks begin with. */
+export const schemeNames: ReadonlyArray<string> = Object.keys(schemes)
+
 const isScheme = (name: string): name is keyof typeof schemes => Object.hasOwn(schemes, name)
 
 /** Where a text leads, and what to call that: without user name and options. */
@@ -75,7 +78,7 @@ export const findDestination = (text: string, environment: Environment): Either.
   Either.gen(function* () {
     const scheme = schemeOf(text)
     if (!isScheme(scheme)) {
-      const reason = `not the URL of a sink: it begins with one of ${Object.keys(schemes).join(": ")}:`
+      const reason = `not the URL of a sink: it begins with one of ${schemeNames.join(": ")}:`
       return yield* Either.left(new BadSink({ sink: "", reason }))
     }
     const { parts, shown } = yield* partsOf(scheme, text, environment)

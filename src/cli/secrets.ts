@@ -54,5 +54,5 @@ export const refusal = (args: ReadonlyArray<string>): string | undefined => {
   return option === undefined
     ? undefined
     : "secrets may not be on the command line, where every user of this machine can read them: set " +
-        Object.values(variables).join(", ").replaceAll(" or ", ", ")
+        [...Object.values(variables), "EFFECT_METRICS_TOKEN"].join(", ").replaceAll(" or ", ", ")
 }

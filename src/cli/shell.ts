@@ -1,5 +1,6 @@
 /** What the command has of the shell that runs it. */
 import { Context } from "effect"
+import { isColored } from "../sinks/console/output.js"
 import type { Environment } from "./secrets.js"
 
 export interface Streams {
@@ -21,7 +22,7 @@ export class Shell extends Context.Reference<Shell>()("effect-metrics/cli/Shell"
     environment: process.env,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    isColoured: () => process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
+    isColoured: () => isColored(process.env, process.stdout.isTTY === true),
     input: () => process.stdin,
     exitWith: (code) => {
       process.exitCode = code

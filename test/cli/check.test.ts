@@ -49,13 +49,13 @@ describe("check", () => {
       const noise = yield* listening(() => createServer((socket) => socket.write("INFO {}\r\n")))
       const urls = [well, silent, refusing, without, nobody, noise].map((port) => `influxdb://127.0.0.1:${port}/app`)
       const tls = `influxdb+https://127.0.0.1:${well}/app`
-      const args = ["check", ...urls, tls, "console:", "--timeout", "500ms"]
+      const args = ["check", ...urls, tls, "console:", "--timeout", "3s"]
       const { code, stderr, stdout } = yield* run(args, { environment: { INFLUXDB_TOKEN: secret } })
       assert.deepStrictEqual([code, stderr], [1, ""])
       const lines = stdout.trimEnd().split("\n")
       const expected = [
         ["ok    ", well, "the server takes writes to the database app"],
-        ["failed", silent, "no answer within 500ms"],
+        ["failed", silent, "no answer within 3s"],
         ["failed", refusing, "credentials are missing or refused: 401: no"],
         ["failed", without, '404: database not found: "app"'],
         ["failed", nobody, "connection refused (ECONNREFUSED)"],

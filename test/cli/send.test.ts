@@ -169,6 +169,8 @@ describe("send", () => {
         "send",
         "--to",
         "statsd://127.0.0.1:1",
+        "--timeout",
+        "200ms",
         "counter",
         "n",
         "--timestamp",
