@@ -4,7 +4,7 @@
 import { Effect, Redacted } from "effect"
 import { classify } from "./failure.js"
 import { loadPackage, type MissingPackage } from "./missing.js"
-import type { Connection, JetStream, StreamConfig, Tls, Transport } from "./natsApi.js"
+import type { Connection, ConsumerConfig, JetStream, StreamConfig, Tls, Transport } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 import type { TlsOptions } from "./stream.js"
 
@@ -75,6 +75,9 @@ export const isAmbiguous = (error: unknown): boolean =>
 export const isUnauthorized = (error: unknown): boolean =>
   error instanceof Error &&
   ["AuthorizationError", "UserAuthenticationExpiredError", "PermissionViolationError"].includes(error.name)
+
+export const isUnknownConsumer = (error: unknown): boolean =>
+  error instanceof Error && error.name === "ConsumerNotFoundError"
 
 export const isUnknownStream = (error: unknown): boolean =>
   error instanceof Error && error.name === "StreamNotFoundError"
@@ -161,6 +164,20 @@ export const doubts = (config: StreamConfig, wanted: StreamSettings): ReadonlyAr
       `it knows what it has stored for ${minutes(config.duplicate_window / 1e6)}, and a write that is tried again for ${minutes(wanted.duplicateWindowMillis)} may be stored twice`
     )
   if (config.storage === "memory") found.push("it keeps messages in memory, and loses them with its servers")
+  return found
+}
+
+/** What an existing consumer does otherwise than it would if it had been made for these settings. */
+export const differences = (config: ConsumerConfig, wanted: Required<ConsumerConfig>): ReadonlyArray<string> => {
+  const seconds = (nanos: number): string => `${nanos / 1e9} s`
+  const { ack_policy: policy, ack_wait: wait = 30e9, max_ack_pending: pending = -1, max_deliver: most = -1 } = config
+  const { filter_subject: filter = ">" } = config
+  const found: Array<string> = []
+  if (filter !== wanted.filter_subject) found.push(`it is of ${filter}, not of ${wanted.filter_subject}`)
+  if (policy !== wanted.ack_policy) found.push(`its messages are acknowledged as "${policy}", not one by one`)
+  if (wait !== wanted.ack_wait) found.push(`its ackWait is ${seconds(wait)}, not ${seconds(wanted.ack_wait)}`)
+  if (pending !== wanted.max_ack_pending) found.push(`its maxPending is ${pending}, not ${wanted.max_ack_pending}`)
+  if (most > 0) found.push(`it delivers a message ${most} times and then no more, and it stays in the stream`)
   return found
 }
 

@@ -108,19 +108,20 @@ export interface Manager {
     ) => Promise<unknown>
   }
   readonly consumers: {
-    readonly add: (
-      stream: string,
-      config: {
-        readonly durable_name: string
-        readonly filter_subject: string
-        readonly ack_policy: "explicit"
-        readonly deliver_policy: "all"
-        readonly ack_wait: number
-        readonly max_ack_pending: number
-        readonly max_deliver: number
-      }
-    ) => Promise<unknown>
+    readonly info: (stream: string, consumer: string) => Promise<{ readonly config: ConsumerConfig }>
+    readonly add: (stream: string, config: Required<ConsumerConfig>) => Promise<unknown>
   }
+}
+
+/** Durations are in nanoseconds. */
+export interface ConsumerConfig {
+  readonly durable_name: string
+  readonly filter_subject?: string
+  readonly ack_policy: string
+  readonly deliver_policy: string
+  readonly ack_wait?: number
+  readonly max_ack_pending?: number
+  readonly max_deliver?: number
 }
 
 export interface JetStream {

@@ -6,7 +6,18 @@ import { Effect, Runtime, type Scope } from "effect"
 import type { TransportFailure } from "./failure.js"
 import type { Subscriber } from "./messages.js"
 import type { MissingPackage } from "./missing.js"
-import { connect, disconnect, explain, isUnknownStream, levelToken, modules, prepareStream, subjectOf } from "./nats.js"
+import {
+  connect,
+  differences,
+  disconnect,
+  explain,
+  isUnknownConsumer,
+  isUnknownStream,
+  levelToken,
+  modules,
+  prepareStream,
+  subjectOf
+} from "./nats.js"
 import type { Connection, Message, Messages } from "./natsApi.js"
 import type { Server, StreamSettings } from "./natsOptions.js"
 
@@ -29,6 +40,15 @@ const pulls = { max_messages: 100, expires: 10_000, idle_heartbeat: 1000, abort_
 /** How often an acknowledgement is tried; after that the message is delivered again. */
 const ackTries = 6
 
+/** A message whose connection is gone for good says nothing, and is delivered again. */
+const say = (word: () => void): void => {
+  try {
+    word()
+  } catch {
+    // That is all there is to it.
+  }
+}
+
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 /** Connects in the background, and again whenever it has to; the connection ends with the scope, after the last acknowledgement. */
@@ -48,16 +68,30 @@ export const subscriber = (
       if (Number.isInteger(Math.log2(so))) warn(`messages ${what} so far: ${so}; the last one: ${why}`)
     }
     const doubted = new Set<string>()
+    const doubt = (of: string, doubts: ReadonlyArray<string>): void => {
+      for (const text of doubts.map((doubt) => `${of}: ${doubt}`)) {
+        if (!doubted.has(text)) warn(text)
+        doubted.add(text)
+      }
+    }
     const held = new Set<Message>()
     let connection: Connection | undefined
     let isOver = false
 
-    const beat = setInterval(
-      () => {
-        for (const message of held) message.working()
-      },
-      Math.max(50, settings.ackWaitMillis / 3)
-    )
+    /** The shortest of the consumers, which may have been made for other settings. */
+    let shortestWait = Infinity
+    let beat: NodeJS.Timeout | undefined
+    const beatWithin = (waitMillis: number): void => {
+      if (waitMillis >= shortestWait || isOver) return
+      shortestWait = waitMillis
+      clearInterval(beat)
+      beat = setInterval(
+        () => {
+          for (const message of held) say(() => message.working())
+        },
+        Math.max(50, waitMillis / 3)
+      )
+    }
     yield* Effect.addFinalizer(() =>
       Effect.promise(async () => {
         isOver = true
@@ -92,11 +126,11 @@ export const subscriber = (
           .jetstream(connection!, { timeout: answerMillis })
           .publish(settings.deadLetters, message.data, { msgID: `${settings.stream}.${message.seq}`, headers })
         held.delete(message)
-        message.term()
+        say(() => message.term())
         count(`put to ${settings.deadLetters}`, why)
       } catch (error) {
         held.delete(message)
-        message.nak(pauseMillis)
+        say(() => message.nak(pauseMillis))
         count(`that could not be put to ${settings.deadLetters}`, explain(error))
       }
     }
@@ -104,21 +138,19 @@ export const subscriber = (
     /** Longer each time, so that a backend which takes nothing for a while is no reason for dead letters. */
     const release = (message: Message): void => {
       held.delete(message)
-      message.nak(Math.min(pauseMillis * 2 ** (message.info.deliveryCount - 1), longestPauseMillis))
+      const pause = Math.min(pauseMillis * 2 ** (message.info.deliveryCount - 1), longestPauseMillis)
+      say(() => message.nak(pause))
     }
 
     const refuse = async (message: Message, why: string): Promise<void> => {
       if (message.info.deliveryCount >= settings.maxDeliver) return bury(message, why)
       held.delete(message)
       // Another worker, of a later version, may be able to read it.
-      message.nak(pauseMillis)
+      say(() => message.nak(pauseMillis))
     }
 
     const prepare = async (made: Connection, levels: ReadonlyArray<string> | undefined) => {
-      for (const doubt of (await prepareStream(loaded, made, settings)).doubts) {
-        if (!doubted.has(doubt)) warn(`the stream ${JSON.stringify(settings.stream)}: ${doubt}`)
-        doubted.add(doubt)
-      }
+      doubt(`the stream ${JSON.stringify(settings.stream)}`, (await prepareStream(loaded, made, settings)).doubts)
       const manager = await loaded.jetstream.jetstreamManager(made)
       const dead = `${settings.stream}_DEAD`
       await manager.streams.info(dead).catch((error: unknown) =>
@@ -140,7 +172,7 @@ export const subscriber = (
               filter: subjectOf(settings.subject, level)
             }))
       for (const { durable, filter } of consumers) {
-        await manager.consumers.add(settings.stream, {
+        const wanted = {
           durable_name: durable,
           filter_subject: filter,
           ack_policy: "explicit",
@@ -149,7 +181,14 @@ export const subscriber = (
           max_ack_pending: settings.maxPending,
           // Workers count deliveries themselves, as the server would just stop.
           max_deliver: -1
-        })
+        }
+        const existing = await manager.consumers
+          .info(settings.stream, durable)
+          .catch((error: unknown) => (isUnknownConsumer(error) ? undefined : Promise.reject(error)))
+        // Changing it would have those who share it be late with what they say.
+        if (existing === undefined) await manager.consumers.add(settings.stream, wanted)
+        else doubt(`the consumer ${JSON.stringify(durable)} is used as it is`, differences(existing.config, wanted))
+        beatWithin((existing?.config.ack_wait ?? wanted.ack_wait) / 1e6)
       }
       return consumers.map(({ durable }) => durable)
     }
@@ -164,7 +203,7 @@ export const subscriber = (
 
           const take = (message: Message): void => {
             // Stopped meanwhile: for somebody else.
-            if (stopped) return message.nak()
+            if (stopped) return say(() => message.nak())
             held.add(message)
             if (message.info.deliveryCount > settings.maxDeliver) {
               return void bury(message, `it was delivered ${settings.maxDeliver} times and never acknowledged`)

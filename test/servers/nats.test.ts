@@ -10,9 +10,10 @@ import * as Metrics from "../../src/Metrics.js"
 import * as Transport from "../../src/relay/Transport.js"
 import * as Worker from "../../src/relay/Worker.js"
 import * as Nats from "../../src/sinks/Nats.js"
+import * as Sink from "../../src/Sink.js"
 import { resolveTarget } from "../../src/sinks/nats/options.js"
 import { publisher } from "../../src/transport/natsPublisher.js"
-import { type Backend, backend, totals } from "../relay/harness.js"
+import { type Backend, backend, ofApps, totals } from "../relay/harness.js"
 import type { Server } from "./harness.js"
 import { cluster, configured, nats, noNats } from "./nats.js"
 
@@ -213,6 +214,59 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
       const asked = yield* connected(servers)
       yield* until(stored(asked), (messages) => messages === 0)
       assert.strictEqual(hitsOf(into), 7)
+    })
+  )
+
+  it.scopedLive("a consumer that is there is used as it is, and what it does otherwise is warned about", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const asked = yield* connected(servers)
+      const waitOf = Effect.promise(() => asked.manager.consumers.info("METRICS", "workers")).pipe(
+        Effect.map(({ config }) => Number(config.ack_wait) / 1e9)
+      )
+      const answers = yield* Effect.makeLatch(false)
+      const slow = backend()
+      let isHeld = false
+      const layer = Sink.layer({
+        name: "slow",
+        make: Effect.succeed({
+          write: ({ measurements }) => {
+            isHeld ||= ofApps(measurements).length > 0
+            return Effect.andThen(
+              answers.await,
+              Effect.sync(() => void slow.measurements.push(...measurements))
+            )
+          }
+        })
+      })
+      const quick = backend()
+      // It is made for this one, and the next one would have more time.
+      yield* worker(servers, quick, { ackWait: "1 second" })
+      yield* until(
+        Effect.catchAllCause(waitOf, () => Effect.succeed(0)),
+        (wait) => wait === 1
+      )
+      const logs: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => void logs.push(String(message)))
+      )
+      yield* worker(servers, { ...slow, layer }, { ackWait: "1 minute" }).pipe(Effect.provide(logger))
+      yield* until(
+        Effect.sync(() => logs.join()),
+        (said) => said.includes('the consumer "workers" is used as it is: its ackWait is 1 s, not 60 s')
+      )
+      assert.strictEqual(yield* waitOf, 1)
+      let published = 0
+      while (!isHeld) {
+        yield* publish(servers, 1)
+        published++
+        yield* Effect.sleep("100 millis")
+      }
+      yield* Effect.sleep("2500 millis")
+      yield* answers.open
+      yield* until(stored(asked), (messages) => messages === 0)
+      assert.strictEqual(hitsOf(quick) + hitsOf(slow), published)
     })
   )
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import fc from "fast-check"
-import { doubts, explain, levelToken, modules, subjectOf } from "../../src/transport/nats.js"
+import { differences, doubts, explain, levelToken, modules, subjectOf } from "../../src/transport/nats.js"
 
 describe("the subject of a level", () => {
   it("is the level itself where that is plain", () => {
@@ -50,6 +50,31 @@ describe("a stream that exists", () => {
     for (const [key, value] of Object.entries(bad)) assert.lengthOf(about({ [key]: value }), 1, key)
     assert.lengthOf(about({ retention: "interest" }), 1)
     assert.include(about(bad).join(), "1 min")
+  })
+})
+
+describe("a consumer that exists", () => {
+  const wanted = {
+    durable_name: "workers",
+    filter_subject: "metrics.*",
+    ack_policy: "explicit",
+    deliver_policy: "all",
+    ack_wait: 30e9,
+    max_ack_pending: 1000,
+    max_deliver: -1
+  }
+
+  it("is fine as it would have been made", () => {
+    assert.deepStrictEqual(differences(wanted, wanted), [])
+    const { ack_wait: _, max_deliver: __, ...short } = wanted
+    assert.deepStrictEqual(differences(short, wanted), [])
+  })
+
+  it("is doubted for each thing that it does otherwise", () => {
+    const others = { filter_subject: "a.*", ack_policy: "all", ack_wait: 5e9, max_ack_pending: 50, max_deliver: 3 }
+    for (const [key, value] of Object.entries(others)) {
+      assert.lengthOf(differences({ ...wanted, [key]: value }, wanted), 1, key)
+    }
   })
 })
 
