@@ -53,4 +53,26 @@ describe.concurrent("the examples of moving over", () => {
       /^lookup,environment=test,hostname=\S+,table=params duration=0\.\d+,found=T,rows=3i,text="100" \d+$/
     )
   })
+
+  it("from statvent: its numbers in a pipe, and its service's answer", async () => {
+    const { code, stderr, stdout } = await run("migration-statvent.ts")
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    const { stats, timestamp } = JSON.parse(lines(stdout).at(-1) ?? "") as {
+      readonly stats: unknown
+      readonly timestamp: number
+    }
+    assert.deepStrictEqual(stats, {
+      requests: 1,
+      bytes: 512,
+      "queue length": 3,
+      "took.count": 1,
+      "took.sum": 0.25,
+      "took.median": 0.25,
+      "took.95th": 0.25,
+      "took.99th": 0.25,
+      "took.100th": 0.25,
+      "took.mean": 0.25
+    })
+    assert.isAbove(timestamp, 1_700_000_000)
+  })
 })

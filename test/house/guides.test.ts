@@ -264,6 +264,11 @@ describe("the page of", () => {
         ["relay/Transport.ts", "NatsOptions"]
       ]
     },
+    NamedPipe: {
+      page: "sinks/named-pipe.md",
+      above: /^# NamedPipe$/m,
+      from: [["sinks/namedPipe/options.ts", "Options"]]
+    },
     Dashboard: { page: "dashboard.md", above: /^## Options$/m, from: [["web/Dashboard.ts", "Options"]] },
     HttpServerMetrics: {
       page: "sources/http.md",

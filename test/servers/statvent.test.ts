@@ -47,7 +47,7 @@ const start = (dir: string, number = 0) =>
     Effect.promise(async (): Promise<Running> => {
       const child = fork(await program(), [dir, String(number)])
       const ended = once(child, "exit")
-      const killer = setTimeout(() => child.kill("SIGKILL"), 25_000)
+      const killer = setTimeout(() => child.kill("SIGKILL"), 60_000)
       child.once("exit", () => clearTimeout(killer))
       await Promise.race([once(child, "message"), ended.then(() => assert.fail("it has ended"))])
       return { child, path: join(dir, `${child.pid}.stats`), ended }
@@ -99,25 +99,28 @@ describe.skipIf(noPython)("a pipe of ours, to statvent's own rules", () => {
     })
   )
 
-  it.scopedLive("is one of ten that are read side by side, two of them by two at once", () =>
-    Effect.gen(function* () {
-      const dir = yield* folder
-      const all = yield* Effect.all(
-        Array.from({ length: 10 }, (_, number) => start(dir, number)),
-        { concurrency: 4 }
-      )
-      const unbounded = { concurrency: "unbounded" } as const
-      const readers = [...all, ...all.slice(0, 2)].map(({ path }, i) =>
-        Effect.map(statvent(path), (found) => assert.deepStrictEqual(found, [expected(i % 10)]))
-      )
-      yield* Effect.all(readers, unbounded)
-      // As the web service: one after the other.
-      const sums = (yield* statvent(...all.map(({ path }) => path))).map((stats) => stats["req"] ?? 0)
-      assert.strictEqual(
-        sums.reduce((sum, req) => sum + req),
-        10 * 3 + 45
-      )
-    })
+  it.scopedLive(
+    "is one of ten that are read side by side, two of them by two at once",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* folder
+        const all = yield* Effect.all(
+          Array.from({ length: 10 }, (_, number) => start(dir, number)),
+          { concurrency: 4 }
+        )
+        const unbounded = { concurrency: "unbounded" } as const
+        const readers = [...all, ...all.slice(0, 2)].map(({ path }, i) =>
+          Effect.map(statvent(path), (found) => assert.deepStrictEqual(found, [expected(i % 10)]))
+        )
+        yield* Effect.all(readers, unbounded)
+        // As the web service: one after the other.
+        const sums = (yield* statvent(...all.map(({ path }) => path))).map((stats) => stats["req"] ?? 0)
+        assert.strictEqual(
+          sums.reduce((sum, req) => sum + req),
+          10 * 3 + 45
+        )
+      }),
+    60_000
   )
 })
 
