@@ -58,15 +58,15 @@ export const make = (options: HostOptions): Effect.Effect<Source, never, Scope.S
 
     const series = (key: string, millis: number): Option.Option<SeriesByProcess> => {
       const found: Array<SeriesByProcess["processes"][number]> = []
+      let isKnown = processes.retired().has(key)
       for (const process of processes.all()) {
         const stat = process.stats.get(key)
-        if (stat !== undefined && (stat.kind === "counter" || processes.isCurrent(process, millis))) {
-          found.push({ id: process.id, value: stat.value })
-        }
+        if (stat === undefined) continue
+        isKnown = true
+        // What one had that has ended is part of the sum, and no more a value of its own.
+        if (processes.isCurrent(process, millis)) found.push({ id: process.id, value: stat.value })
       }
-      return found.length === 0 && !processes.retired().has(key)
-        ? Option.none()
-        : Option.some({ millis, key, processes: found })
+      return isKnown ? Option.some({ millis, key, processes: found }) : Option.none()
     }
 
     return {

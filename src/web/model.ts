@@ -38,8 +38,9 @@ export interface SeriesOverall {
   readonly kind: SeriesKind
   readonly unit?: string | undefined
   readonly description?: string | undefined
-  /** What stands for all: a counter's, gauge's or unknown's sum; a reading's maximum. */
+  /** What stands for all: a counter's sum, also of processes that have ended; a gauge's or unknown's sum; a reading's maximum. */
   readonly value: Value
+  /** Of the processes that have it, as are the others. */
   readonly sum: Value
   readonly min: Value
   readonly max: Value

@@ -92,13 +92,13 @@ export const sums = (processes: Processes, millis: number): ReadonlyMap<string, 
 }
 
 /** As the page has it. */
-export const overall = ({ count, key, kind, max, min, name, sum, tags }: Sum): SeriesOverall => ({
+export const overall = ({ count, key, kind, max, min, name, running, sum, tags }: Sum): SeriesOverall => ({
   key,
   name,
   tags,
   kind,
   value: kind === "reading" ? max : sum,
-  sum,
+  sum: running,
   min,
   max,
   count

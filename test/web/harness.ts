@@ -25,7 +25,7 @@ export interface Writer {
 
 const script = fileURLToPath(new URL("./writer.mjs", import.meta.url))
 
-const killed = (child: ChildProcess): Effect.Effect<void> =>
+export const killed = (child: ChildProcess): Effect.Effect<void> =>
   Effect.promise(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const exit = once(child, "exit")

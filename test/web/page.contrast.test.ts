@@ -48,7 +48,7 @@ describe("the colors of the page", () => {
     const color = (name: string): string => {
       const pair = pairs.get(name)
       assert.isDefined(pair, name)
-      return pair![theme]
+      return pair[theme]
     }
     for (const [what, on, least] of wanted) {
       for (const ground of on) assert.isAtLeast(contrast(color(what), color(ground)), least, `${what} on ${ground}`)

@@ -77,12 +77,16 @@ export const makeDetail = ({ closed, store }) => {
     const { seen, series } = entry
     const { count, kind, max, min, sum, unit } = series
     const many = count > 1
+    const ended = kind === "counter" ? (series.value ?? NaN) - (sum ?? NaN) : 0
     setText(byId("detail-value"), number(series.value, unit))
     setText(byId("detail-rate"), rateText(entry))
-    const meaning = (many ? meanings : aloneMeanings).get(kind) ?? ""
+    const meaning = (many || ended > 0 ? meanings : aloneMeanings).get(kind) ?? ""
     const isPast = seen < store.timeline.ticks - 1
     const past = isPast ? "No process has it any more; this is what was seen last. " : ""
-    setText(byId("detail-meaning"), past + meaning.replace("{}", plural(count, "process", "processes")))
+    const running = plural(count, "process", "processes")
+    const whose =
+      count === 0 ? "processes that have ended" : ended > 0 ? `${running}, and of some that have ended` : running
+    setText(byId("detail-meaning"), past + meaning.replace("{}", whose))
     /** @type {ReadonlyArray<readonly [string, string]>} */
     const all = [
       ...(many
@@ -94,6 +98,7 @@ export const makeDetail = ({ closed, store }) => {
             ...(kind === "reading" ? [] : [/** @type {const} */ (["Mean", number((sum ?? NaN) / count, unit)])])
           ]
         : []),
+      ...(ended > 0 ? [/** @type {const} */ (["Of ended ones", number(ended, unit)])] : []),
       ["Kind", kind],
       ...(unit === undefined || unit === "" ? [] : [/** @type {const} */ (["Unit", printable(unit, 60)])])
     ]
