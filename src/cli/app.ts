@@ -96,20 +96,32 @@ export const program = ([first = "", ...others]: ReadonlyArray<string>) =>
     Effect.provide(Logger.replace(Logger.defaultLogger, logger))
   )
 
+/** Nobody reads, or the terminal is gone: who wanted to know has gone. */
+const isGone = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "EIO"
+
 /** Ends what runs, in order, when nobody reads its output any more, as in `| head -1`. */
 const unlessClosed = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     self,
     Effect.async<never>((resume) => {
-      process.stdout.on("error", () => resume(Effect.interrupt))
+      process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+        if (!isGone(error)) {
+          process.exitCode = 1
+          process.stderr.write(`${name}: standard output cannot be written (${error.code ?? error.name})\n`)
+        }
+        resume(Effect.interrupt)
+      })
       process.stderr.on("error", () => {})
     })
   )
 
-/** As a program: it reads the arguments, obeys SIGTERM and SIGINT, and sets the exit code. */
-export const start = (argv: ReadonlyArray<string>): void =>
+/** As a program: it reads the arguments, obeys SIGTERM, SIGINT and SIGHUP, and sets the exit code. */
+export const start = (argv: ReadonlyArray<string>): void => {
+  // Of a terminal that is closed. What is buffered would be lost.
+  process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   NodeRuntime.runMain(unlessClosed(program(argv.slice(2))), {
     disableErrorReporting: true,
     disablePrettyLogger: true,
     teardown: (exit, onExit) => onExit(codeOf(exit) || Number(process.exitCode ?? 0))
   })
+}

@@ -3,6 +3,7 @@ import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import * as Broker from "../relay/Broker.js"
 import { around } from "./around.js"
+import { Usage } from "./failures.js"
 import * as Shared from "./options.js"
 import { merged } from "./sinks.js"
 import { port as portOf } from "./values.js"
@@ -38,6 +39,9 @@ export const broker = Command.make(
   ({ flush, host, port, report, shutdownTimeout, workerPort }) =>
     Effect.gen(function* () {
       const lower = yield* Shared.parse("--port", portOf, port)
+      if (Option.isNone(workerPort) && lower === 65_535) {
+        return yield* new Usage({ reason: "there is no port after --port 65535: --worker-port says another" })
+      }
       const upper = Option.isNone(workerPort)
         ? lower + 1
         : yield* Shared.parse("--worker-port", portOf, workerPort.value)

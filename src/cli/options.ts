@@ -1,11 +1,12 @@
 /** Options that several commands have. */
 import { Options } from "@effect/cli"
-import { type Duration, Effect, Either, Schedule } from "effect"
+import { type Duration, Effect, Either, Option, Schedule } from "effect"
+import { defaultDirectory } from "../transport/fifoPlace.js"
 import type { Destination } from "./destinations.js"
 import { unknownArgument, Usage } from "./failures.js"
 import { Shell } from "./shell.js"
 import { destinationsOf, layersOf, type SinkLayer } from "./sinks.js"
-import { durationOrSeconds, read, type Value } from "./values.js"
+import { durationOrSeconds, interval, read, text, type Value } from "./values.js"
 
 export const flush = Options.text("flush").pipe(
   Options.withPseudoName("duration"),
@@ -33,6 +34,12 @@ export const trustOthers = Options.boolean("trust-others").pipe(
 /** What cannot be read is wrong usage. */
 export const parse = <A>(option: string, value: Value<A>, given: string): Effect.Effect<A, Usage> =>
   Either.mapLeft(read(option, value, given), (reason) => new Usage({ reason }))
+
+/** The folder that was given, or the one in which `NamedPipe` has its pipes. */
+export const folder = (given: Option.Option<string>): Effect.Effect<string, Usage> =>
+  Option.isSome(given)
+    ? parse("--pipe-dir", { ...text, expected: "the path of a folder" }, given.value)
+    : defaultDirectory
 
 /** An option that is not known is read as the first of what are no options. */
 export const withoutOptions = ([first = ""]: ReadonlyArray<string>): Effect.Effect<void, Usage> =>
@@ -64,7 +71,7 @@ export interface Prepared {
 /** The layers of the sinks that the command line names; perhaps none. */
 export const prepare = ({ flush, option, shutdownTimeout, urls }: Sinks): Effect.Effect<Prepared, Usage> =>
   Effect.gen(function* () {
-    const every = yield* parse("--flush", durationOrSeconds, flush)
+    const every = yield* parse("--flush", interval, flush)
     const deadline = yield* parse("--shutdown-timeout", durationOrSeconds, shutdownTimeout)
     const found = yield* destinations(option, urls)
     const layers = layersOf(found, { schedule: Schedule.fixed(every), shutdownTimeout: deadline })

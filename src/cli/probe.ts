@@ -87,7 +87,9 @@ const broker = ({ host = "127.0.0.1", port = 5550 }: ZeroMq.Options): Probe =>
   publisher({ host, port, highWaterMark: 1, linger: 0 }).pipe(
     Effect.flatMap(({ ready }) => ready),
     Effect.scoped,
-    Effect.mapError(({ reason }) => new NotThere({ reason })),
+    Effect.mapError(
+      (error) => new NotThere({ reason: error._tag === "MissingPackage" ? error.message : error.reason })
+    ),
     Effect.as("a broker or a worker listens; whether anybody receives it does not say")
   )
 

@@ -2,7 +2,7 @@
 import type { Redacted } from "effect"
 import { Duration, Either, Schedule, Schema } from "effect"
 import { type Environment, inEnvironment, isSecret, namedBy } from "./secrets.js"
-import { durationOrSeconds, pairs, read, type Value, type Values, variable } from "./values.js"
+import { interval, pairs, read, type Value, type Values, variable } from "./values.js"
 
 /** A text that names no sink, or one that cannot be. */
 export class BadSink extends Schema.TaggedError<BadSink>("effect-metrics/cli/BadSink")("BadSink", {
@@ -82,7 +82,7 @@ export const optionsOf = <O>({ environment, url }: Parts, known: Values<O>): Res
     const values: Record<string, unknown> = {}
     const readers = new Map<string, Value<unknown>>(Object.entries<Value<unknown> | undefined>(known).flatMap(isThere))
     // What has a lane.
-    if (readers.has("batchSize")) readers.set("flush", durationOrSeconds)
+    if (readers.has("batchSize")) readers.set("flush", interval)
     if (readers.has("headers")) readers.set("headersEnv", pairs)
     for (const [name, given] of url.searchParams) {
       const value = readers.get(name)

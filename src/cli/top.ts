@@ -3,7 +3,6 @@ import { Command, Options } from "@effect/cli"
 import { Clock, Duration, Effect, Option, type Scope } from "effect"
 import { sizeOf } from "../sinks/console/output.js"
 import * as Screen from "../sinks/console/screen.js"
-import { defaultDirectory } from "../transport/fifoPlace.js"
 import { NoPipe, Usage } from "./failures.js"
 import * as Shared from "./options.js"
 import { say } from "./output.js"
@@ -95,14 +94,17 @@ export const top = Command.make(
       if (Option.exists(given.pid, (pid) => !/^\d+$/.test(pid))) {
         return yield* new Usage({ reason: "--pid is not the number of a process" })
       }
-      const dir = Option.isSome(given.dir) ? given.dir.value : yield* defaultDirectory
+      const dir = yield* Shared.folder(given.dir)
       const source = { dir, pid: Option.getOrUndefined(given.pid) }
       const { environment, isColoured } = yield* Shell
       const read = reader({ ...source, owner: given.trustOthers ? "anyone" : "ours" })
       const table = Table.make(yield* Clock.currentTimeMillis, maxRows)
       let isAnybody = false
+      let unreadable: string | undefined
       const next = Effect.map(read, (reading) => {
         isAnybody = reading.processes.length > 0
+        // In place of processes there is the folder itself, where it cannot be read.
+        unreadable = reading.processes.find(({ id }) => id === dir)?.reason ?? undefined
         table.take(reading, reading.millis)
       })
       const draw = (size: Table.Size): string => (isAnybody ? table.draw(size, isColoured()) : nobody(source))
@@ -110,6 +112,7 @@ export const top = Command.make(
       const print = Effect.suspend(() => say(draw({ columns, rows: Number.POSITIVE_INFINITY })))
       if (given.once) {
         yield* next
+        if (unreadable !== undefined) return yield* new NoPipe({ reason: `${dir}: ${unreadable}` })
         if (isAnybody) yield* Effect.delay(next, every)
         return yield* isAnybody ? print : new NoPipe({ reason: nobody(source) })
       }

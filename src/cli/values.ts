@@ -125,6 +125,15 @@ export const durationOrSeconds: Value<Duration.Duration> = {
   read: (given) => duration.read(/^\d+(\.\d+)?$/.test(given.trim()) ? `${given.trim()}s` : given)
 }
 
+/** How often something is done: what is done without a pause takes a processor for itself. */
+export const interval: Value<Duration.Duration> = {
+  expected: "a duration of 10ms at least, with its unit, such as 500ms, 10s or 1m30s",
+  read: (given) => {
+    const found = durationOrSeconds.read(given)
+    return found !== undefined && Duration.toMillis(found) >= 10 ? found : undefined
+  }
+}
+
 const shown = (given: string): string => JSON.stringify(given.length > 60 ? `${given.slice(0, 60)}…` : given)
 
 const explain = (name: string, given: string, { expected, shown: may }: Value<unknown>): string =>

@@ -59,7 +59,7 @@ export const web = Command.make(
         port: yield* Shared.parse("--port", servedPort, given.port),
         host: given.ip,
         path: given.path,
-        dir: Option.getOrUndefined(given.dir),
+        dir: yield* Shared.folder(given.dir),
         sum: yield* Shared.parse("--sum", choice("by-kind", "plain"), given.sum),
         hosts: Option.isNone(given.hosts) ? undefined : yield* Shared.parse("--hosts", list(text), given.hosts.value),
         token: secretOf(environment, tokenVariable),

@@ -4,6 +4,7 @@ import { Effect, Either, Option } from "effect"
 import * as Worker from "../relay/Worker.js"
 import { around } from "./around.js"
 import { Usage } from "./failures.js"
+import { whyNobody } from "./listening.js"
 import * as Shared from "./options.js"
 import { Shell } from "./shell.js"
 import { merged } from "./sinks.js"
@@ -94,8 +95,16 @@ export const worker = Command.make(
         Effect.logInfo(`worker: from ${source._tag === "broker" ? placeOf(source) : source.shown}, ${shown}`),
         Worker.run({ levels, transport: transportOf(source) })
       )
-      return yield* around(layer, work)
+      return yield* around(layer, source._tag === "broker" ? Effect.raceFirst(work, warned(source)) : work)
     })
 ).pipe(Command.withDescription("Receives what programs publish, merges it, and writes it to sinks."))
+
+/** ZeroMQ tries for ever, and says nothing. */
+const warned = (place: { readonly host: string; readonly port: number }): Effect.Effect<never> =>
+  Effect.flatMap(whyNobody(place.host, place.port), (reason) =>
+    reason === undefined
+      ? Effect.void
+      : Effect.logWarning(`worker: no broker at ${placeOf(place)} yet: ${reason}; it is tried again and again`)
+  ).pipe(Effect.zipRight(Effect.never))
 
 const placeOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} port ${port}`

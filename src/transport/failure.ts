@@ -70,7 +70,9 @@ export const classify = (error: unknown, broke: string): { readonly what: string
       if (own.startsWith("HPE_")) return { what: `what answers does not speak HTTP (${own})`, ambiguous: true }
       if (own === "EPROTO" && handshake.test(String(message))) return { what: "TLS failed (EPROTO)", ambiguous: false }
       if (known !== undefined) return { what: `${known} (${own})`, ambiguous: false }
-      if (connecting.has(String(syscall))) return { what: `could not connect (${own})`, ambiguous: false }
+      if (connecting.has(String(syscall))) {
+        return { what: `${own === "ENOENT" ? "there is no socket" : "could not connect"} (${own})`, ambiguous: false }
+      }
     }
     // Where a name has several addresses, each has an error of its own; they failed alike.
     at = cause ?? (Array.isArray(errors) ? errors[0] : undefined)

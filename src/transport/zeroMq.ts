@@ -30,6 +30,10 @@ const explain = (error: unknown, at: string): string => {
     case "EADDRNOTAVAIL":
     case "ENODEV":
       return `${at} is no address of this machine (${codeOf(error)})`
+    // That of a name that nobody knows.
+    case "EAGAIN":
+    case "EINVAL":
+      return `${at} has no host or address that is known (${codeOf(error)})`
     case "EACCES":
       return `binding ${at} is not allowed (EACCES)`
     default:

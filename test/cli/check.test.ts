@@ -95,7 +95,7 @@ describe("check", () => {
         [`opentsdb://127.0.0.1:${tcp}`, 0, "whether it is OpenTSDB was not asked"],
         [`statsd://127.0.0.1:${udp.address().port}`, 0, "over UDP nobody says whether anything arrives"],
         [`statsd://127.0.0.1:${port}`, 1, "nobody listens (ECONNREFUSED)"],
-        ["unix:/nowhere/sock", 1, "(ENOENT)"],
+        ["unix:/nowhere/sock", 1, "there is no socket (ENOENT)"],
         [`zeromq://127.0.0.1:${tcp}`, 1, "nobody has subscribed"],
         [`nats://127.0.0.1:${yield* Effect.promise(freePort)}`, 1, "no connection: connection refused"]
       ] as const) {

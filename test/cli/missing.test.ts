@@ -12,6 +12,13 @@ describe("a command that cannot be loaded", () => {
     )
   })
 
+  it("names a package that such a package needs, and that nobody installed for it", () => {
+    const missing = Object.assign(new Error("Cannot find package '@effect/printer' imported from elsewhere"), {
+      code: "ERR_MODULE_NOT_FOUND"
+    })
+    assert.match(explain(missing), /npm install @effect\/cli @effect\/platform-node @effect\/printer$/)
+  })
+
   it("tells any other reason in one line", () => {
     assert.strictEqual(explain(new Error("first\nsecond")), "cannot be loaded: first")
     assert.strictEqual(explain(undefined), "cannot be loaded")

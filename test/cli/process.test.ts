@@ -1,9 +1,10 @@
 /** The command as a process: what it says, how it ends, and what has arrived by then. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { createSocket } from "node:dgram"
 import { once } from "node:events"
+import { existsSync } from "node:fs"
 import { createServer as createHttpServer, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer as createTcpServer } from "node:net"
 import { fileURLToPath } from "node:url"
@@ -192,6 +193,35 @@ describe("the command", { timeout: 60_000 }, () => {
     taken.close()
     assert.strictEqual(code, 1)
     assert.match(stderr, /^effect-metrics: tcp:\/\/127\.0\.0\.1:\d+ is in use \(EADDRINUSE\)\n$/)
+  })
+
+  it("says that no broker is there, waits for one, and ends in order when its terminal is closed", async () => {
+    const port = await freePort()
+    const worker = main(["worker", "--port", String(port), "--to", "console:"])
+    try {
+      await worker.says("it is tried again")
+      worker.child.kill("SIGHUP")
+      const { code, stderr } = await worker.ended
+      assert.strictEqual(code, 0, stderr)
+      assert.include(stderr, `WARN worker: no broker at 127.0.0.1 port ${port} yet: connection refused (ECONNREFUSED)`)
+      assert.include(stderr, "console: 0 recorded, 0 delivered, 0 lost\n")
+    } finally {
+      worker.child.kill("SIGKILL")
+    }
+  })
+
+  it.skipIf(!existsSync("/dev/full"))("ends with 1 where what was asked for cannot be written", () => {
+    const command = `exec "$0" --import tsx "$1" --help > /dev/full`
+    const { status, stderr } = spawnSync("sh", ["-c", command, process.execPath, file("../../src/cli/main.ts")], {
+      cwd: file("../.."),
+      encoding: "utf8"
+    })
+    assert.deepStrictEqual([status, stderr], [1, "effect-metrics: standard output cannot be written (ENOSPC)\n"])
+  })
+
+  it("has colours where they are forced, without a terminal", async () => {
+    const coloured = await main(["--help"], { FORCE_COLOR: "1", NO_COLOR: "" }).ended
+    assert.include(coloured.stdout, "\u001b[1mUSAGE")
   })
 
   it("drains at SIGTERM in the midst of a write: all that was published has arrived, at every sink", async () => {

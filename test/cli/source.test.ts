@@ -34,7 +34,7 @@ describe("where a worker takes messages from", () => {
       ["writers", 10, ["n:4222", "m:4222"], "APP", "app", "Duration(1m)"]
     )
     assert.strictEqual(token && Redacted.value(token), secret)
-    assert.strictEqual(source.shown, "nats://n:4222")
+    assert.strictEqual(source.shown, "nats://n:4222/APP")
     assert.include(found("nats://n?batchSize=1"), 'there is no option "batchSize"')
     assert.include(found("nats://n?flush=1s"), 'there is no option "flush"')
   })
