@@ -24,6 +24,13 @@ const anchorsOf = (text: string): ReadonlySet<string> =>
   )
 
 describe("links within the project", () => {
+  it("lead from the guides' first page to each of them", () => {
+    const first = readFileSync(join(root, "docs/README.md"), "utf8")
+    for (const page of pages.filter((path) => path.startsWith("docs/") && path !== "docs/README.md")) {
+      assert.include(first, `](${page.slice("docs/".length)}`)
+    }
+  })
+
   for (const page of pages) {
     it(`lead somewhere in ${page}`, () => {
       const text = readFileSync(join(root, page), "utf8")
