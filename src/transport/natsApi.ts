@@ -7,6 +7,7 @@ export interface Connection {
   readonly isClosed: () => boolean
   readonly close: () => Promise<void>
   readonly closed: () => Promise<void | Error>
+  readonly publish: (subject: string, payload: string) => void
   readonly request: (subject: string, payload: string, options: { readonly timeout: number }) => Promise<unknown>
 }
 
@@ -50,12 +51,9 @@ export interface Message {
   readonly subject: string
   readonly data: Uint8Array
   readonly seq: number
-  /** Where acknowledgements go. */
+  /** Where answers go, such as acknowledgements. */
   readonly reply: string
   readonly info: { readonly deliveryCount: number }
-  readonly working: () => void
-  readonly nak: (millis?: number) => void
-  readonly term: () => void
 }
 
 export interface Messages {

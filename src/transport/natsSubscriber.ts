@@ -4,7 +4,7 @@
  */
 import { Effect, Runtime, type Scope } from "effect"
 import type { TransportFailure } from "./failure.js"
-import type { Subscriber } from "./messages.js"
+import type { Received, Subscriber } from "./messages.js"
 import type { MissingPackage } from "./missing.js"
 import {
   connect,
@@ -40,14 +40,17 @@ const pulls = { max_messages: 100, expires: 10_000, idle_heartbeat: 1000, abort_
 /** How often an acknowledgement is tried; after that the message is delivered again. */
 const ackTries = 6
 
-/** A message whose connection is gone for good says nothing, and is delivered again. */
-const say = (word: () => void): void => {
-  try {
-    word()
-  } catch {
-    // That is all there is to it.
-  }
+/** What is kept of a message until it is answered for: not its data, which has been merged by then. */
+interface Held {
+  /** Where answers go. */
+  readonly reply: string
+  readonly deliveries: number
 }
+
+const inProgress = "+WPI"
+const final = "+TERM"
+const atOnce = "-NAK"
+const again = (millis: number): string => `${atOnce} ${JSON.stringify({ delay: millis * 1e6 })}`
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
@@ -74,9 +77,17 @@ export const subscriber = (
         doubted.add(text)
       }
     }
-    const held = new Set<Message>()
+    const held = new Set<Held>()
     let connection: Connection | undefined
     let isOver = false
+
+    const say = ({ reply }: Held, word: string): void => {
+      try {
+        connection?.publish(reply, word)
+      } catch {
+        // The connection is gone for good: what is not answered is delivered again.
+      }
+    }
 
     /** The shortest of the consumers, which may have been made for other settings. */
     let shortestWait = Infinity
@@ -87,7 +98,7 @@ export const subscriber = (
       clearInterval(beat)
       beat = setInterval(
         () => {
-          for (const message of held) say(() => message.working())
+          for (const one of held) say(one, inProgress)
         },
         Math.max(50, waitMillis / 3)
       )
@@ -101,10 +112,10 @@ export const subscriber = (
     )
 
     /** Until the server has said that it knows. */
-    const acknowledge = async (message: Message): Promise<void> => {
+    const acknowledge = async (one: Held): Promise<void> => {
       for (let tries = 1; ; tries++) {
         try {
-          await connection!.request(message.reply, "+ACK", { timeout: answerMillis })
+          await connection!.request(one.reply, "+ACK", { timeout: answerMillis })
           break
         } catch (error) {
           if (tries >= ackTries || isOver) {
@@ -114,40 +125,45 @@ export const subscriber = (
           await sleep(100 * tries)
         }
       }
-      held.delete(message)
+      held.delete(one)
     }
 
-    const bury = async (message: Message, why: string): Promise<void> => {
+    const bury = async (one: Held, { data, seq, subject }: Message, why: string): Promise<void> => {
       try {
         const headers = loaded.transport.headers()
         headers.set("Effect-Metrics-Reason", why.replace(/[^ -~]/g, " ").slice(0, 200))
-        headers.set("Effect-Metrics-Subject", message.subject)
+        headers.set("Effect-Metrics-Subject", subject)
         await loaded.jetstream
           .jetstream(connection!, { timeout: answerMillis })
-          .publish(settings.deadLetters, message.data, { msgID: `${settings.stream}.${message.seq}`, headers })
-        held.delete(message)
-        say(() => message.term())
+          .publish(settings.deadLetters, data, { msgID: `${settings.stream}.${seq}`, headers })
+        held.delete(one)
+        say(one, final)
         count(`put to ${settings.deadLetters}`, why)
       } catch (error) {
-        held.delete(message)
-        say(() => message.nak(pauseMillis))
+        held.delete(one)
+        say(one, again(pauseMillis))
         count(`that could not be put to ${settings.deadLetters}`, explain(error))
       }
     }
 
     /** Longer each time, so that a backend which takes nothing for a while is no reason for dead letters. */
-    const release = (message: Message): void => {
-      held.delete(message)
-      const pause = Math.min(pauseMillis * 2 ** (message.info.deliveryCount - 1), longestPauseMillis)
-      say(() => message.nak(pause))
+    const release = (one: Held): void => {
+      held.delete(one)
+      say(one, again(Math.min(pauseMillis * 2 ** (one.deliveries - 1), longestPauseMillis)))
     }
 
-    const refuse = async (message: Message, why: string): Promise<void> => {
-      if (message.info.deliveryCount >= settings.maxDeliver) return bury(message, why)
-      held.delete(message)
+    const refuse = async (one: Held, message: Message, why: string): Promise<void> => {
+      if (one.deliveries >= settings.maxDeliver) return bury(one, message, why)
+      held.delete(one)
       // Another worker, of a later version, may be able to read it.
-      say(() => message.nak(pauseMillis))
+      say(one, again(pauseMillis))
     }
+
+    /** Made where the message is not in reach, as they live until it is answered for. */
+    const answers = (one: Held): Pick<Received, "acknowledge" | "release"> => ({
+      acknowledge: Effect.promise(() => acknowledge(one)),
+      release: () => Effect.sync(() => release(one))
+    })
 
     const prepare = async (made: Connection, levels: ReadonlyArray<string> | undefined) => {
       doubt(`the stream ${JSON.stringify(settings.stream)}`, (await prepareStream(loaded, made, settings)).doubts)
@@ -202,17 +218,17 @@ export const subscriber = (
           let consuming: ReadonlyArray<Messages> = []
 
           const take = (message: Message): void => {
+            const one: Held = { reply: message.reply, deliveries: message.info.deliveryCount }
             // Stopped meanwhile: for somebody else.
-            if (stopped) return say(() => message.nak())
-            held.add(message)
-            if (message.info.deliveryCount > settings.maxDeliver) {
-              return void bury(message, `it was delivered ${settings.maxDeliver} times and never acknowledged`)
+            if (stopped) return say(one, atOnce)
+            held.add(one)
+            if (one.deliveries > settings.maxDeliver) {
+              return void bury(one, message, `it was delivered ${settings.maxDeliver} times and never acknowledged`)
             }
             receive({
+              ...answers(one),
               frames: [new Uint8Array(), message.data],
-              acknowledge: Effect.promise(() => acknowledge(message)),
-              release: () => Effect.sync(() => release(message)),
-              refuse: (why) => Effect.promise(() => refuse(message, why))
+              refuse: (why) => Effect.promise(() => refuse(one, message, why))
             })
           }
 

@@ -6,6 +6,8 @@ import { Effect, Fiber, Layer, Logger, Redacted, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as Metrics from "../../src/Metrics.js"
 import * as Transport from "../../src/relay/Transport.js"
 import * as Worker from "../../src/relay/Worker.js"
@@ -13,6 +15,7 @@ import * as Nats from "../../src/sinks/Nats.js"
 import * as Sink from "../../src/Sink.js"
 import { resolveTarget } from "../../src/sinks/nats/options.js"
 import { publisher } from "../../src/transport/natsPublisher.js"
+import { countOf, nativeFrames } from "../relay/feed.js"
 import { type Backend, backend, ofApps, totals } from "../relay/harness.js"
 import type { Server } from "./harness.js"
 import { cluster, configured, nats, noNats } from "./nats.js"
@@ -267,6 +270,40 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
       yield* answers.open
       yield* until(stored(asked), (messages) => messages === 0)
       assert.strictEqual(hitsOf(quick) + hitsOf(slow), published)
+    })
+  )
+
+  it.scopedLive("what a worker holds while its backend is silent is no longer there in full once it is merged", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const layer = Sink.layer({
+        name: "silent",
+        make: Effect.succeed({ write: () => Effect.never }),
+        shutdownTimeout: 1
+      })
+      const context = yield* Layer.build(
+        Worker.layer({ transport: Transport.nats({ servers }) }).pipe(Layer.provide(layer))
+      )
+      const { account } = yield* Effect.provide(Worker.Worker, context)
+      const asked = yield* connected(servers)
+      yield* until(stored(asked), (messages) => messages === 0)
+      const count = 40
+      const length = 500_000
+      for (let i = 0; i < count; i++) {
+        const [, body] = nativeFrames([countOf(1, { description: "x".repeat(length) })])
+        yield* Effect.promise(() => jetstream(asked.connection).publish("metrics.info", body))
+      }
+      yield* until(account, ({ measurements }) => measurements === count)
+      assert.strictEqual(yield* stored(asked), count)
+      setFlagsFromString("--expose-gc")
+      const collect: () => void = runInNewContext("gc")
+      yield* until(
+        Effect.sync(() => {
+          collect()
+          return process.memoryUsage().arrayBuffers
+        }),
+        (bytes) => bytes < (count * length) / 2
+      )
     })
   )
 
