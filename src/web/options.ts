@@ -40,7 +40,7 @@ export interface Options {
    * Default `"by-process"`.
    */
   readonly counters?: "by-process" | "summed" | undefined
-  /** How long a pipe may take. A process that takes longer is `slow`, and its last values stand in. Default 500 ms. */
+  /** How long a pipe may take. A process that takes longer is `slow`, and its last values stand in. Default 1 s. */
   readonly timeout?: Duration.DurationInput | undefined
   /** Pipes that are read at once. Default 128. */
   readonly concurrency?: number | undefined
@@ -127,7 +127,7 @@ export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption
       host: {
         sum,
         counters,
-        timeoutMillis: millis("timeout", 1, 500),
+        timeoutMillis: millis("timeout", 1, 1_000),
         concurrency: whole("concurrency", 1, 1024, 128),
         freshMillis: millis("fresh", 0, 200),
         keepMillis: millis("keep", 0, 5 * 60_000),
