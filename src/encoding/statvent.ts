@@ -41,6 +41,7 @@ export interface Dialect {
 
 type Single = (Pick<Count, "_tag" | "series"> | Pick<Gauge, "_tag" | "series">) & { readonly value: number | bigint }
 
+/** `recent` is the encoder's to keep. */
 type Several = Pick<DistributionTotal, "_tag" | "series" | "recent"> & {
   readonly histogram: Pick<DistributionTotal["histogram"], "count" | "sum">
 }
@@ -88,41 +89,11 @@ const meanAt = labels.indexOf("mean")
 
 const isDistribution = (kind: Series["kind"]): boolean => kind === "timer" || kind === "distribution"
 
-/** The values of distributions side by side, until they are sorted. */
-class Samples {
-  private values = new Float64Array(0)
-  private at = 0
-  readonly series: Array<Series> = []
-  private readonly ends: Array<number> = []
-
-  add(series: Series, values: ReadonlyArray<number>): void {
-    if (this.at + values.length > this.values.length) {
-      const larger = new Float64Array(Math.max(1024, 2 * this.values.length, this.at + values.length))
-      larger.set(this.values.subarray(0, this.at))
-      this.values = larger
-    }
-    this.values.set(values, this.at)
-    this.at += values.length
-    this.series.push(series)
-    this.ends.push(this.at)
-  }
-
-  sorted(index: number): Float64Array {
-    return this.values.subarray(index === 0 ? 0 : this.ends[index - 1], this.ends[index]).sort()
-  }
-
-  clear(): void {
-    this.at = 0
-    this.series.length = 0
-    this.ends.length = 0
-  }
-}
-
 export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder => {
   const counters = new Output()
   const gauges = new Output()
   const readings = new Output()
-  const samples = new Samples()
+  let sorted = new Float64Array(128)
   /** Which instrument each name of a line belongs to, so that no two share one. */
   const owners = new Map<string, string>()
 
@@ -185,17 +156,22 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
     output.bytes[output.at++] = newline
   }
 
-  const putReadings = (index: number): void => {
-    const series = samples.series[index]!
+  const sort = (values: ReadonlyArray<number>): Float64Array => {
+    if (values.length > sorted.length) sorted = new Float64Array(2 * values.length)
+    sorted.set(values)
+    return sorted.subarray(0, values.length).sort()
+  }
+
+  const putReadings = ({ recent, series }: Several): void => {
     const { heads } = keptOf(series)
-    const sorted = samples.sorted(index)
+    const values = sort(recent)
     const isInt = series.valueType === "int"
     for (let i = 0; i < percents.length; i++) {
-      put(readings, heads[firstReading + i]!, ranked(sorted, percents[i]!), isInt)
+      put(readings, heads[firstReading + i]!, ranked(values, percents[i]!), isInt)
     }
     let sum = 0
-    for (let i = 0; i < sorted.length; i++) sum += sorted[i]!
-    put(readings, heads[meanAt]!, sum / sorted.length, false)
+    for (let i = 0; i < values.length; i++) sum += values[i]!
+    put(readings, heads[meanAt]!, sum / values.length, false)
   }
 
   return {
@@ -204,7 +180,7 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
       const refused: Array<Refused> = []
       const lines = { counters: 0, gauges: 0 }
       counters.at = gauges.at = readings.at = 0
-      samples.clear()
+      const distributions: Array<Several> = []
       for (const total of all) {
         const { series } = total
         const { fault, heads } = keptOf(series)
@@ -223,20 +199,19 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
             put(counters, heads[1]!, histogram.sum, isInt)
             lines.counters += 2
           }
-          if (recent.length > 0) samples.add(series, recent)
+          if (recent.length > 0) distributions.push(total)
         }
       }
       let next = 0
-      const distributions = samples.series.length
       return {
         refused,
         write: (most) => {
-          const end = Math.min(distributions, next + most)
-          while (next < end) putReadings(next++)
-          return next < distributions
+          const end = Math.min(distributions.length, next + most)
+          while (next < end) putReadings(distributions[next++]!)
+          return next < distributions.length
         },
         text: () => {
-          const numbers = [lines.counters, lines.gauges, distributions * (labels.length - firstReading)]
+          const numbers = [lines.counters, lines.gauges, distributions.length * (labels.length - firstReading)]
           const head = Bytes.encode(header.map(([key], i) => `${key}: ${numbers[i]}\n`).join(""))
           return joined([head, ...[counters, gauges, readings].map(({ at, bytes }) => bytes.subarray(0, at))])
         }

@@ -22,9 +22,10 @@ export class RecentHistogram extends Histogram {
     for (let i = Math.min(times, this.size); i > 0; i--) this.remember(value)
   }
 
-  /** Oldest first. What was merged from other histograms is not among them. */
+  /** Oldest first, as a copy. What was merged from other histograms is not among them. */
   recent(): ReadonlyArray<number> {
-    return [...this.values.slice(this.next), ...this.values.slice(0, this.next)]
+    // Slices are copied at once, spread ones value by value.
+    return this.next === 0 ? this.values.slice() : this.values.slice(this.next).concat(this.values.slice(0, this.next))
   }
 
   private remember(value: number): void {

@@ -14,7 +14,7 @@ import { type Cell, isSendable } from "./series.js"
  * @category models
  */
 export interface DistributionTotal extends Distribution {
-  /** The last values themselves, oldest first: at most as many as the sink asked for. */
+  /** A copy of the last values themselves, oldest first: at most as many as the sink asked for. */
   readonly recent: ReadonlyArray<number>
 }
 

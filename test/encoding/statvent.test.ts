@@ -5,6 +5,7 @@ import { fault, keyOf } from "../../src/encoding/statventNames.js"
 import { read, splitKey } from "../../src/encoding/statventReader.js"
 import { Histogram } from "../../src/recording/histogram.js"
 import type { Tag } from "../../src/recording/measurement.js"
+import { RecentHistogram } from "../../src/recording/recent.js"
 import { finite, madeOf, tagsOf, unicode } from "./arbitraries.js"
 import { counter, defaults, distribution, encode, gauge, lines } from "./statvent.js"
 
@@ -192,15 +193,22 @@ describe("the readings of a distribution", () => {
 
   it("are those of the moment at which the state was taken, however slowly they are written", () => {
     const encoder = Statvent.make(defaults)
-    const values = [3, 1, 2]
-    const taken = encoder.take(["a", "b", "c"].map((name) => distribution(name, values)))
-    values.fill(100)
+    const histogram = new RecentHistogram(3)
+    const record = (values: ReadonlyArray<number>): void => values.forEach((value) => histogram.record(value))
+    record([0, 3, 1, 2])
+    const taken = encoder.take(
+      ["a", "b", "c"].map((name) => ({ ...distribution(name, histogram.recent()), histogram }))
+    )
+    record([100, 100, 100])
     assert.isTrue(taken.write(1))
     assert.isTrue(taken.write(1))
     assert.isFalse(taken.write(1))
     const { isWhole, stats } = read(Buffer.from(taken.text()).toString())
     assert.isTrue(isWhole)
-    for (const name of "abc") assert.strictEqual(stats.find(({ key }) => key === `${name}.100th`)?.value, 3)
+    for (const name of "abc") {
+      assert.strictEqual(stats.find(({ key }) => key === `${name}.100th`)?.value, 3)
+      assert.strictEqual(stats.find(({ key }) => key === `${name}.count`)?.value, 4)
+    }
   })
 })
 
