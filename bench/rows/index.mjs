@@ -6,7 +6,7 @@ import { graphitePickle, graphitePlaintext } from "./graphite.mjs"
 import { histogram } from "./histogram.mjs"
 import { http } from "./http.mjs"
 import { middleware, middlewareServer } from "./middleware.mjs"
-import { namedPipe } from "./namedPipe.mjs"
+import { namedPipe, namedPipeCat } from "./namedPipe.mjs"
 import { nats } from "./nats.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
@@ -38,6 +38,7 @@ export const rows = [
   statsdLines,
   libratoJson,
   namedPipe,
+  namedPipeCat,
   relayFrame,
   http,
   statsd,

@@ -1,9 +1,16 @@
 // @ts-check
 /** What a reader of a pipe gets, of ten thousand series. */
 import { Effect } from "effect"
+import { execFile, fork } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { make } from "../../dist/encoding/statvent.js"
 import { Metrics, Sink } from "../../dist/index.js"
-import { atMost } from "../harness.mjs"
+import { atMost, median, quantile, shuffled } from "../harness.mjs"
 import { compareEncoders } from "./encoders.mjs"
 
 const counters = 6000
@@ -39,7 +46,7 @@ const { counters: counted, gauges: levels, rings } = plain()
 const number = (/** @type {number} */ value) => (Number.isInteger(value) ? String(value) : value.toFixed(6))
 
 /** Lines added up as a string, once they are all there as bytes. */
-const raw = () => {
+export const raw = () => {
   let told = ""
   let read = ""
   for (const [key, value] of counted) told += `${key}: ${number(value)}\n`
@@ -63,7 +70,7 @@ const raw = () => {
   return Buffer.from(first + told + read)
 }
 
-const record = Effect.gen(function* () {
+export const record = Effect.gen(function* () {
   const requests = Metrics.counter("http.requests")
   const queue = Metrics.gauge("queue.length")
   const duration = Metrics.timer("http.duration")
@@ -100,11 +107,8 @@ export const namedPipe = {
     const totals = await Effect.runPromise(recorded)
     const formatName = (/** @type {string} */ name, /** @type {string} */ label) => `${name}.${label}`
     const encoder = make({ formatName, totals: true, floats: "fixed", integers: "whole" })
-    let longest = 0
     const ours = () => {
-      const start = performance.now()
       const taken = encoder.take(totals.series())
-      longest = Math.max(longest, performance.now() - start)
       while (taken.write(64));
       return taken.text()
     }
@@ -118,5 +122,75 @@ export const namedPipe = {
       ],
       { operations: 10 * size, chunk: size }
     )
+  }
+}
+
+const script = fileURLToPath(new URL("../isolated/namedPipe.mjs", import.meta.url))
+const bare = "raw: node:fs and lines of Maps"
+
+/** @type {import("../harness.mjs").Row} */
+export const namedPipeCat = {
+  name: "named-pipe-cat",
+  title: "The same, read by `cat` from another process",
+  unit: "ms",
+  goals: [],
+  run: async ({ isQuick }) => {
+    const dir = await mkdtemp(join(tmpdir(), "effect-metrics-bench-"))
+    const kinds = /** @type {const} */ ([
+      { name: bare, kind: "raw", way: "bare" },
+      { name: "effect-metrics", kind: "ours", way: "counted" },
+      { name: "effect-metrics, countReaders: false", kind: "ours", way: "uncounted" }
+    ])
+    const subjects = kinds.map((subject) => {
+      const child = fork(script, [dir, subject.way], { execArgv: [] })
+      return { ...subject, child, path: join(dir, `${child.pid}.stats`), times: /** @type {Array<number>} */ ([]) }
+    })
+    const results = []
+    try {
+      await Promise.all(subjects.map(({ child }) => once(child, "message")))
+      const rounds = isQuick ? 2 : 40
+      for (let round = -5; round < rounds; round++) {
+        if (round === 0) for (const { child } of subjects) child.send("measure")
+        for (const { name, path, times } of shuffled(subjects)) {
+          const start = performance.now()
+          const { stdout } = await promisify(execFile)("cat", [path], { maxBuffer: 2 ** 26, timeout: 60_000 })
+          const millis = performance.now() - start
+          if (!stdout.startsWith("effect_metrics.pipe.counters: 10000\n") || !stdout.endsWith("\n")) {
+            throw new Error(`${name}: ${stdout.slice(0, 200)}`)
+          }
+          if (round >= 0) times.push(millis)
+          // The bare one needs a moment to open its pipe again.
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        }
+      }
+      const base = subjects[0]?.times ?? []
+      for (const { child, kind, name, times } of subjects) {
+        const told = once(child, "message")
+        child.send("tell")
+        const [longest] = await told
+        results.push({
+          name,
+          kind,
+          median: median(times),
+          p10: quantile(times, 0.1),
+          p90: quantile(times, 0.9),
+          ratio: median(times.map((millis, round) => millis / (base[round] ?? NaN))),
+          more: { "loop max ms": Number(Number(longest).toFixed(1)) }
+        })
+      }
+    } finally {
+      for (const { child } of subjects) {
+        child.disconnect()
+        await once(child, "exit")
+      }
+      await rm(dir, { recursive: true, force: true })
+    }
+    return {
+      results,
+      notes: [
+        "The start of `cat` is in all times. What has no care gives two readers at once parts of one text, and none to some.",
+        "Readers that came at once are looked for once all processes that can run have run: some milliseconds."
+      ]
+    }
   }
 }
