@@ -57,6 +57,10 @@ export const make = (hub: LiveHub, { merge, released }: Parts): Settler => {
     return undefined
   }
 
+  const isHeard = (): boolean => hub.path().some(({ closed }) => !closed)
+  /** Those of a worker may all be turned off. */
+  const hasSinks = isHeard()
+
   let waiting: Array<Received> = []
   /** In the order in which they came. */
   let held: Array<Held> = []
@@ -65,6 +69,11 @@ export const make = (hub: LiveHub, { merge, released }: Parts): Settler => {
 
   const record = (message: Received): void => {
     const { acknowledge, release } = message
+    if (acknowledge !== undefined && hasSinks && !isHeard()) {
+      // There is nobody any more who could say that he dropped it.
+      held.push({ acknowledge, release, id: undefined, lost: "shutdown_deadline" })
+      return
+    }
     const before = acknowledge === undefined ? undefined : droppedNow()
     const merged = merge(message)
     if (merged === undefined || acknowledge === undefined || before === undefined) return

@@ -146,6 +146,23 @@ describe("a message", () => {
     })
   })
 
+  it.scoped("is delivered again if it comes when all sinks have closed", () => {
+    const into = answering()
+    const feed = feedOf(true)
+    return Effect.gen(function* () {
+      const [sinks, workers] = [yield* Scope.make(), yield* Scope.make()]
+      const context = yield* Layer.buildWithScope(into.layer, sinks)
+      yield* Layer.buildWithScope(Worker.layer({ transport: feed.transport }), workers).pipe(Effect.provide(context))
+      yield* feed.subscribed
+      yield* Scope.close(sinks, Exit.void)
+      feed.give(nativeFrames([countOf(1)]))
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(feed.acknowledged, [])
+      assert.lengthOf(feed.released, 1)
+      yield* Scope.close(workers, Exit.void)
+    })
+  })
+
   const finals: ReadonlyArray<readonly [why: string, drop: string, write: Write | undefined, layer?: Backend]> = [
     ["the backend refuses it", "rejected", () => Effect.succeed({ rejected: [{ index: 0, reason: "no" }] })],
     ["it is too large", "too_large", () => Effect.fail(new Sink.TooLarge({ sink: "answering", reason: "no" }))],
