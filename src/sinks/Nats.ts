@@ -20,7 +20,7 @@ import * as RelayWriter from "../encoding/relayWriter.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
 import type { MissingPackage } from "../transport/missing.js"
-import { hostName } from "../transport/host.js"
+import { processName } from "../transport/host.js"
 import type { Message } from "../transport/messages.js"
 import { type NatsPublisher, publisher, type PublishFailure } from "../transport/natsPublisher.js"
 import type { Options, Target } from "./nats/options.js"
@@ -89,15 +89,13 @@ const sinkOf = (to: NatsPublisher, publisher: string, sink: string): Sink.Sink<R
       : Effect.mapError(to.publish(payload.map((part, at) => part(id, at))), (failure) => toSinkError(sink, failure))
 })
 
-const someLetters = Effect.sync(() => Math.floor(Math.random() * 2 ** 40).toString(36))
-
 const makeSink = (
   options: Options,
   target: Target
 ): Effect.Effect<Sink.Sink<ReadonlyArray<Part>>, MissingPackage, Scope.Scope> =>
   Effect.gen(function* () {
     const made = yield* publisher(target.server, target.settings)
-    const id = target.publisher ?? `${(yield* hostName) ?? "unknown"}-${yield* someLetters}`
+    const id = target.publisher ?? (yield* processName)
     // So that a stream which may lose messages is told of at the start; what fails here fails at the first write as well.
     yield* Effect.forkScoped(Effect.ignore(made.ready))
     return sinkOf(made, id, options.name ?? sinkName)

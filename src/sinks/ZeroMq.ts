@@ -15,7 +15,8 @@
  * 4. a worker is not there, or reads too slowly: the broker keeps nothing for who is not connected, and at most its own
  *    `highWaterMark` messages for each who is.
  *
- * Nothing is published twice, and each message says which batch of which publisher it is.
+ * Nothing is published twice, but the first fields of a point in Zibrato's format, where a frame is a field, if there was no room
+ * for the others. Each native message says which batch of which publisher it is.
  *
  * @since 0.1.0
  */
@@ -27,7 +28,7 @@ import * as RelayWriter from "../encoding/relayWriter.js"
 import * as ZibratoFrame from "../encoding/zibratoFrame.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
-import { hostName } from "../transport/host.js"
+import { processName } from "../transport/host.js"
 import type { Message, Publisher } from "../transport/messages.js"
 import type { MissingPackage } from "../transport/missing.js"
 import { publisher } from "../transport/zeroMq.js"
@@ -129,11 +130,9 @@ const makeSink = (
         Effect.fail(new Sink.Unavailable({ sink, reason, ambiguous }))
       )
     )
-    const id = target.publisher ?? `${(yield* hostName) ?? "unknown"}-${yield* someLetters}`
+    const id = target.publisher ?? (yield* processName)
     return sinkOf(made, target.format === "zibrato" ? zibrato(target.source) : native(id), sink)
   })
-
-const someLetters = Effect.sync(() => Math.floor(Math.random() * 2 ** 40).toString(36))
 
 /**
  * The sink by itself. Its connection ends with the scope.
