@@ -6,7 +6,7 @@ import { type Found, findDestination } from "./destinations.js"
 import { Told, Usage } from "./failures.js"
 import type { Measure } from "./measure.js"
 import * as Shared from "./options.js"
-import { say, textOf } from "./output.js"
+import { orTell, say, textOf } from "./output.js"
 import { NotThere, probe } from "./probe.js"
 import { recordInto } from "./record.js"
 import { Shell } from "./shell.js"
@@ -93,7 +93,9 @@ export const check = Command.make("check", { timeout, write, urls }, (given) =>
       Either.all(given.urls.map((url) => findDestination(url, environment))),
       ({ message }) => new Usage({ reason: message })
     )
-    const results = yield* Effect.forEach(all, (found) => checked(found, limit, given.write), { concurrency: 8 })
+    const results = yield* Effect.forEach(all, (found) => checked(found, limit, given.write), {
+      concurrency: 8
+    }).pipe(orTell("it was ended before it could say what is there"))
     for (const { line } of results) yield* say(line)
     if (results.some(({ isThere }) => !isThere)) yield* new Told()
   })

@@ -15,6 +15,15 @@ export const say = (line: string): Effect.Effect<void> => Effect.map(Shell, ({ o
 /** A line about it. */
 export const tell = (line: string): Effect.Effect<void> => Effect.map(Shell, ({ err }) => err(`${line}\n`))
 
+/** For what is no service: ended by a SIGTERM, it has not done what was asked for. */
+export const orTell = (line: string) =>
+  Effect.onInterrupt(() =>
+    Effect.zipRight(
+      tell(`effect-metrics: ${line}`),
+      Effect.map(Shell, ({ exitWith }) => exitWith(1))
+    )
+  )
+
 /** Help keeps its colours on a terminal; of errors there is one line, which `app` writes. */
 export const withHelp = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Shell, ({ isColoured, out }) =>

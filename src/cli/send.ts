@@ -8,7 +8,7 @@ import { Told, Usage } from "./failures.js"
 import * as Lines from "./lines.js"
 import { measureOf } from "./measure.js"
 import * as Shared from "./options.js"
-import { tell } from "./output.js"
+import { orTell, tell } from "./output.js"
 import { recordInto } from "./record.js"
 import { Shell } from "./shell.js"
 import { durationOrSeconds } from "./values.js"
@@ -61,6 +61,23 @@ const words = Args.text({ name: "measurement" }).pipe(
   Args.repeated
 )
 
+const ended = "it was ended before it could say that all has arrived"
+
+/** One that waits for nobody when it is left: a terminal or a pipe may be silent for ever. */
+const impatient = <A>(iterable: AsyncIterable<A>): AsyncIterable<A> => ({
+  [Symbol.asyncIterator]: () => {
+    const iterator = iterable[Symbol.asyncIterator]()
+    return {
+      next: () => iterator.next(),
+      return: async () => {
+        // Done when what is awaited has come; until then nothing holds the process up.
+        void iterator.return?.().catch(() => {})
+        return { done: true, value: undefined }
+      }
+    }
+  }
+})
+
 /** What is not in memory at once: so many lines are written before further ones are read. */
 const linesAtOnce = 5000
 /** So many bad lines are told of one by one. */
@@ -83,7 +100,7 @@ const recordLines = (hub: Metrics.Service): Effect.Effect<number> =>
       concurrency: "unbounded",
       discard: true
     })
-    yield* Stream.fromAsyncIterable(input(), (error) => error).pipe(
+    yield* Stream.fromAsyncIterable(impatient(input()), (error) => error).pipe(
       Stream.map((chunk) => (typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk)),
       Stream.decodeText(),
       Stream.splitLines,
@@ -142,12 +159,13 @@ export const send = Command.make("send", { to, timeout, tag, field, timestamp, l
         Effect.map(recordLines(hub), (count) => {
           bad = count
         })
-      )
+      ).pipe(orTell(ended))
       return yield* report(results, bad)
     }
     const measure = yield* Either.mapLeft(measureOf(said), (reason) => new Usage({ reason: `${reason} (see --help)` }))
     if (measure.nanos !== undefined) yield* warnOfTimes(destinations)
-    yield* report(yield* deliver(destinations, limit, (hub) => recordInto(hub, measure)), 0)
+    const results = yield* deliver(destinations, limit, (hub) => recordInto(hub, measure)).pipe(orTell(ended))
+    yield* report(results, 0)
   })
 ).pipe(
   Command.withDescription("Sends a measurement to sinks, from a shell or a script, and says whether it has arrived.")

@@ -101,10 +101,15 @@ export const worker = Command.make(
 
 /** ZeroMQ tries for ever, and says nothing. */
 const warned = (place: { readonly host: string; readonly port: number }): Effect.Effect<never> =>
-  Effect.flatMap(whyNobody(place.host, place.port), (reason) =>
-    reason === undefined
-      ? Effect.void
-      : Effect.logWarning(`worker: no broker at ${placeOf(place)} yet: ${reason}; it is tried again and again`)
-  ).pipe(Effect.zipRight(Effect.never))
+  Effect.gen(function* () {
+    const look = whyNobody(place.host, place.port)
+    const reason = yield* look
+    if (reason !== undefined) {
+      yield* Effect.logWarning(`worker: no broker at ${placeOf(place)} yet: ${reason}; it is tried again and again`)
+      yield* Effect.repeat(Effect.delay(look, "1 second"), { until: (reason) => reason === undefined })
+      yield* Effect.logInfo(`worker: there is a broker at ${placeOf(place)} now`)
+    }
+    return yield* Effect.never
+  })
 
 const placeOf = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host} port ${port}`

@@ -14,6 +14,8 @@ export interface Given {
   readonly environment?: Readonly<Record<string, string>>
   /** Standard input, in the chunks in which it comes. */
   readonly input?: ReadonlyArray<string>
+  /** Whether standard input goes on, and nothing comes. */
+  readonly isOpen?: boolean
   readonly isColoured?: boolean
 }
 
@@ -33,6 +35,7 @@ export const start = (args: ReadonlyArray<string>, given: Given = {}): Effect.Ef
       isColoured: () => given.isColoured === true,
       input: async function* () {
         yield* given.input ?? []
+        if (given.isOpen === true) await new Promise(() => {})
       },
       exitWith: (code: number) => void (written.code = code)
     }

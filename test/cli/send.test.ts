@@ -5,7 +5,7 @@ import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { freePort } from "../servers/harness.js"
-import { run } from "./run.js"
+import { run, start } from "./run.js"
 
 const secret = "hush-hush"
 
@@ -150,6 +150,34 @@ describe("send", () => {
       const ended = yield* run(["send", "--to", `${url}&capacity=6000&gzip=Infinity`, "-"], { input })
       assert.deepStrictEqual(ended, { code: 0, stdout: "", stderr: "" })
       assert.strictEqual(bodies.join("\n").split("\n").length, 12_000)
+    })
+  )
+
+  it.scopedLive("ends with 1 at a SIGTERM, also while standard input is silent, and has sent what it was given", () =>
+    Effect.gen(function* () {
+      const { bodies, url } = yield* answering(204)
+      const lines = Array.from({ length: 5000 }, () => "counter a 1\n").join("")
+      const { stop } = yield* start(["send", "--to", url, "-"], { input: [lines], isOpen: true })
+      yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => bodies.length > 0 })
+      const { code, stderr } = yield* stop
+      assert.deepStrictEqual(
+        [code, stderr],
+        [1, "effect-metrics: it was ended before it could say that all has arrived\n"]
+      )
+      const counts = Array.from(bodies.join("\n").matchAll(/^a value=(\d+)/gm), ([, value]) => Number(value))
+      assert.strictEqual(
+        counts.reduce((sum, count) => sum + count, 0),
+        5000
+      )
+    })
+  )
+
+  it.scopedLive("ends with 1 at a SIGTERM while a backend does not answer", () =>
+    Effect.gen(function* () {
+      const { bodies, url } = yield* answering(0)
+      const { stop } = yield* start(["send", "--to", url, "--timeout", "1h", "counter", "a"])
+      yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => bodies.length > 0 })
+      assert.strictEqual((yield* stop).code, 1)
     })
   )
 
