@@ -2,7 +2,7 @@
  * What an app recorded as the page lists it: a counter and a gauge as they are, a timer or distribution as its count and what
  * its last values say.
  */
-import type { Tag } from "../../recording/measurement.js"
+import { keyOf } from "../../encoding/statventNames.js"
 import type { Total } from "../../Sink.js"
 import type { SeriesKind, SeriesOverall } from "../model.js"
 
@@ -26,14 +26,6 @@ export const readingsOf = (values: ReadonlyArray<number>): ReadonlyArray<readonl
     ["max", percentile(sorted, 1)]
   ]
 }
-
-const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" }
-
-const escape = (value: string): string => value.replace(/[\\"\n]/g, (char) => escapes[char] ?? char)
-
-/** Name and tags in one, as the text in a pipe has them. */
-export const keyOf = (name: string, tags: ReadonlyArray<Tag>): string =>
-  tags.length === 0 ? name : `${name}{${tags.map(([key, value]) => `${key}="${escape(value)}"`).join(",")}}`
 
 const row = (total: Total, suffix: string, kind: SeriesKind, value: number): SeriesOverall => {
   const { description, tags, unit } = total.series
