@@ -42,6 +42,14 @@ interface Parts {
 
 type Dropped = ReadonlyMap<object, ReadonlyMap<DropReason, number>>
 
+/** One that dies is no reason to answer for no message any more. */
+const answered = (answer: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllDefect(answer, (defect) =>
+    Effect.logError(
+      `worker: a defect of the transport, whose message may be delivered again: ${defect instanceof Error ? defect.name : "it died"}`
+    )
+  )
+
 export const make = (hub: LiveHub, { merge, released }: Parts): Settler => {
   const lanes = () => hub.allAttached().map(({ lane }) => lane)
   const isCrowded = (): boolean => lanes().some(({ closed, queue }) => !closed && queue.isCrowded?.() === true)
@@ -105,7 +113,7 @@ export const make = (hub: LiveHub, { merge, released }: Parts): Settler => {
                 (one) => {
                   const shared = one.id === undefined ? undefined : fates.get(one.id)
                   const reason = one.lost ?? shared ?? lost
-                  return reason === undefined ? one.acknowledge : giveBack(one, reason)
+                  return answered(reason === undefined ? one.acknowledge : giveBack(one, reason))
                 },
                 { concurrency: 64, discard: true }
               )

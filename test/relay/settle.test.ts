@@ -163,6 +163,26 @@ describe("a message", () => {
     })
   })
 
+  it.scoped("whose transport dies of its acknowledgement keeps no other from being acknowledged", () => {
+    const feed = feedOf(true)
+    let isFirst = true
+    const transport: Worker.Options["transport"] = Effect.map(feed.transport, ({ subscribe }) => ({
+      subscribe: (topics, take) =>
+        subscribe(topics, (message) => {
+          take(isFirst ? { ...message, acknowledge: Effect.die(new TypeError("broken")) } : message)
+          isFirst = false
+        })
+    }))
+    return Effect.gen(function* () {
+      yield* feed.subscribed
+      feed.give(nativeFrames([countOf(1)]), nativeFrames([countOf(1)]))
+      yield* TestClock.adjust("2 seconds")
+      feed.give(nativeFrames([countOf(1)]))
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(feed.acknowledged, [1, 2])
+    }).pipe(Effect.provide(Worker.layer({ transport }).pipe(Layer.provide(answering().layer))))
+  })
+
   const finals: ReadonlyArray<readonly [why: string, drop: string, write: Write | undefined, layer?: Backend]> = [
     ["the backend refuses it", "rejected", () => Effect.succeed({ rejected: [{ index: 0, reason: "no" }] })],
     ["it is too large", "too_large", () => Effect.fail(new Sink.TooLarge({ sink: "answering", reason: "no" }))],
