@@ -154,6 +154,47 @@ describe.concurrent("the page", { skip: noChromium !== false }, () => {
     assert.strictEqual(await page.locator("#grid").getAttribute("aria-rowcount"), "201")
   })
 
+  it("shows where the focus is, at every stop of the Tab key", async () => {
+    const { server } = await served({ series: many(50), processes: [live("1"), live("2")] })
+    const { page } = await open(browser, server.url)
+    await page.locator("#body .row").first().click()
+    await page.getByRole("heading", { name: "metric0" }).waitFor()
+    const stops: Array<string> = []
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press("Tab")
+      const [name, isSeen] = await page.evaluate(() => {
+        const one = document.activeElement
+        if (one === null || one === document.body) return ["", true] as const
+        const { boxShadow, outlineStyle, outlineWidth } = getComputedStyle(one)
+        const outlined = outlineStyle !== "none" && Number.parseFloat(outlineWidth) >= 2
+        const label = one.getAttribute("aria-label") ?? one.textContent ?? ""
+        return [
+          one.id === "" ? label : one.id,
+          one.matches(":focus-visible") && (outlined || boxShadow !== "none")
+        ] as const
+      })
+      assert.isTrue(isSeen, name)
+      if (name !== "" && !stops.includes(name)) stops.push(name)
+    }
+    assert.includeMembers(stops, ["theme", "search", "grid", "detail-close", "All", "Readings", "Value", "1 min"])
+  })
+
+  it("does not move for those who want no motion", async () => {
+    const { server } = await served({ series: three() })
+    const { page } = await open(browser, server.url, { reducedMotion: "reduce" })
+    await until(
+      () => names(page),
+      ({ length }) => length === 3
+    )
+    const moving = await page.evaluate(() =>
+      [...document.querySelectorAll("*")]
+        .map((one) => getComputedStyle(one))
+        .filter((style) => style.transitionDuration !== "0s" || style.animationName !== "none")
+        .map((style) => style.transitionProperty)
+    )
+    assert.deepStrictEqual(moving, [])
+  })
+
   it("says which processes are slow, gone or unreadable, and why", async () => {
     const { server, written } = await served({
       series: three(),
@@ -344,6 +385,14 @@ describe.concurrent("the page", { skip: noChromium !== false }, () => {
     await page.locator("#body .row", { hasText: "very.long" }).tap()
     const box = await page.locator("#detail").boundingBox()
     assert.deepStrictEqual(box, { x: 0, y: 0, width: 360, height: 640 })
+    // However little room there is, nothing is squeezed away.
+    for (const part of ["#detail-tags dd", "#detail-value", "#plot canvas", "#detail-facts dd"]) {
+      assert.isAbove((await page.locator(part).first().boundingBox())?.height ?? 0, 12, part)
+    }
+    const small = await page
+      .locator("button:visible")
+      .evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().height < 40).map((one) => one.id))
+    assert.deepStrictEqual(small, [], "too small for a finger")
     assert.isFalse(await overflows(page))
     await page.getByRole("button", { name: "Close" }).tap()
     assert.isTrue(await page.locator("#detail").isHidden())
