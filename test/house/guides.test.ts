@@ -180,6 +180,25 @@ describe("the guide to layers", () => {
   })
 })
 
+describe("what is to be installed", () => {
+  const { peerDependencies } = JSON.parse(read("package.json")) as {
+    readonly peerDependencies: Readonly<Record<string, string>>
+  }
+  const pages = ["README.md", ...readdirSync(`${root}/docs`, { recursive: true }).map((path) => `docs/${String(path)}`)]
+
+  it("has versions that fit, as the latest of Effect do not", () => {
+    for (const page of pages.filter((path) => path.endsWith(".md"))) {
+      for (const [line] of read(page).matchAll(/^npm install (?!-D).*$/gm)) {
+        for (const name of ["effect", "@effect/platform", "@effect/platform-node", "@effect/cli"]) {
+          const given = line.split(" ").find((word) => word === name || word.startsWith(`${name}@`))
+          const fits = peerDependencies[name]?.replace(/\.0$/, "")
+          if (given !== undefined) assert.strictEqual(given, `${name}@${fits}`, `${page}: ${line}`)
+        }
+      }
+    }
+  })
+})
+
 describe("the page for who comes from", () => {
   const suites = ["test/examples", "test"].flatMap((folder) =>
     readdirSync(`${root}/${folder}`)
@@ -269,6 +288,7 @@ describe("the page of", () => {
       above: /^# NamedPipe$/m,
       from: [["sinks/namedPipe/options.ts", "Options"]]
     },
+    StatsServer: { page: "web.md", above: /^## Options$/m, from: [["web/options.ts", "Options"]] },
     Dashboard: { page: "dashboard.md", above: /^## Options$/m, from: [["web/Dashboard.ts", "Options"]] },
     HttpServerMetrics: {
       page: "sources/http.md",
