@@ -76,7 +76,7 @@ const beginning = ({ processes: all, source }) => {
         element("h2", "", ["No program reports on this host yet"]),
         element("p", "", ["Give one a pipe, and it appears here by itself:"]),
         element("pre", "", [
-          code('import { NamedPipe } from "effect-metrics"\n\nprogram.pipe(Effect.provide(NamedPipe.layer()))')
+          code('import { NamedPipe } from "effect-metrics"\n\nconst live = NamedPipe.layer()\nEffect.provide(program, live)')
         ])
       ]
     : [
