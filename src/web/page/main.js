@@ -76,7 +76,9 @@ const beginning = ({ processes: all, source }) => {
         element("h2", "", ["No program reports on this host yet"]),
         element("p", "", ["Give one a pipe, and it appears here by itself:"]),
         element("pre", "", [
-          code('import { NamedPipe } from "effect-metrics"\n\nconst live = NamedPipe.layer()\nEffect.provide(program, live)')
+          code(
+            'import { NamedPipe } from "effect-metrics"\n\nconst live = NamedPipe.layer()\nEffect.provide(program, live)'
+          )
         ])
       ]
     : [
