@@ -53,7 +53,7 @@ export interface Message {
   readonly seq: number
   /** Where answers go, such as acknowledgements. */
   readonly reply: string
-  readonly info: { readonly deliveryCount: number }
+  readonly info: { readonly deliveryCount: number; readonly timestampNanos: number }
 }
 
 export interface Messages {

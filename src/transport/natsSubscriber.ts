@@ -128,14 +128,16 @@ export const subscriber = (
       held.delete(one)
     }
 
-    const bury = async (one: Held, { data, seq, subject }: Message, why: string): Promise<void> => {
+    const bury = async (one: Held, { data, info, seq, subject }: Message, why: string): Promise<void> => {
+      // A stream that was made anew counts from 1 again.
+      const msgID = `${settings.stream}.${seq}.${info.timestampNanos}`
       try {
         const headers = loaded.transport.headers()
         headers.set("Effect-Metrics-Reason", why.replace(/[^ -~]/g, " ").slice(0, 200))
         headers.set("Effect-Metrics-Subject", subject)
         await loaded.jetstream
           .jetstream(connection!, { timeout: answerMillis })
-          .publish(settings.deadLetters, data, { msgID: `${settings.stream}.${seq}`, headers })
+          .publish(settings.deadLetters, data, { msgID, headers })
         held.delete(one)
         say(one, final)
         count(`put to ${settings.deadLetters}`, why)

@@ -338,6 +338,20 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
     })
   )
 
+  it.scopedLive("dead letters of a stream that was made anew are kept beside those of the old one", () =>
+    Effect.gen(function* () {
+      const servers = [at(yield* server())]
+      const asked = yield* connected(servers)
+      yield* worker(servers, backend(), { maxDeliver: 1 })
+      for (let dead = 1; dead <= 2; dead++) {
+        yield* until(stored(asked), (messages) => messages === 0)
+        yield* Effect.promise(() => jetstream(asked.connection).publish("metrics.info", `poison ${dead}`))
+        yield* until(stored(asked, "METRICS_DEAD"), (messages) => messages === dead)
+        yield* Effect.promise(() => asked.manager.streams.delete("METRICS"))
+      }
+    })
+  )
+
   it.scopedLive("a full stream is back-pressure: the lane keeps what it has until there is room", () =>
     Effect.gen(function* () {
       const servers = [at(yield* server())]
