@@ -10,6 +10,8 @@ import type { Process, SeriesOverall } from "../web/model.js"
 export interface Reading {
   readonly processes: ReadonlyArray<Process>
   readonly series: ReadonlyArray<SeriesOverall>
+  /** What processes had counted already when they were read for the first time, by key. */
+  readonly arrived: ReadonlyMap<string, number>
 }
 
 export interface Size {
@@ -48,14 +50,15 @@ export const make = (startMillis: number, maxRows: number): PipesTable => {
   let processes: ReadonlyArray<Process> = []
 
   /** A counter counts since its process began: what it had when it was first seen is a total, and no increase. */
-  const measurementOf = (one: SeriesOverall, millis: number): Count | Gauge => {
+  const measurementOf = (one: SeriesOverall, millis: number, had: number): Count | Gauge => {
     const key = `${one.kind} ${one.key}`
     const before = known.get(key)
     const value = Number(one.value)
     const { series } = before ?? { series: seriesOf(one) }
     known.set(key, { series, value })
     const window = { series, startMillis: state.millis, millis, nanos: 0, weight: 1 }
-    const increase = before === undefined || !(value >= before.value) ? 0 : value - before.value
+    const grown = before === undefined ? 0 : value - before.value - had
+    const increase = grown > 0 ? grown : 0
     return one.kind === "counter" ? { _tag: "count", ...window, value: increase } : { _tag: "gauge", ...window, value }
   }
 
@@ -77,7 +80,7 @@ export const make = (startMillis: number, maxRows: number): PipesTable => {
         known.delete(key)
         State.forget(state, series)
       }
-      const measured = reading.series.map((one) => measurementOf(one, millis))
+      const measured = reading.series.map((one) => measurementOf(one, millis, reading.arrived.get(one.key) ?? 0))
       State.fold(state, measured, millis)
       reading.series.forEach((one, i) => {
         const row = State.rowOf(state, measured[i]!.series)

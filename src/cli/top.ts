@@ -97,7 +97,11 @@ export const top = Command.make(
       const dir = yield* Shared.folder(given.dir)
       const source = { dir, pid: Option.getOrUndefined(given.pid) }
       const { environment, isColoured } = yield* Shell
-      const read = reader({ ...source, owner: given.trustOthers ? "anyone" : "ours" })
+      const read = reader({
+        ...source,
+        owner: given.trustOthers ? "anyone" : "ours",
+        timeoutMillis: given.once ? 2000 : 500
+      })
       const table = Table.make(yield* Clock.currentTimeMillis, maxRows)
       let isAnybody = false
       let unreadable: string | undefined

@@ -21,6 +21,8 @@ const series = (key: string, kind: SeriesOverall["kind"], value: number | bigint
   count: 1
 })
 
+const nobody = new Map<string, number>()
+
 const size = { columns: 120, rows: 40 }
 
 /** Cells of the row of a series. */
@@ -37,23 +39,31 @@ const cells = (table: Table.PipesTable, name: string): ReadonlyArray<string> =>
 describe("the table of pipes", () => {
   it("takes what a counter had at first for no increase, and tells its rate from then on", () => {
     const table = Table.make(0, 100)
-    table.take({ processes: [live], series: [series("hits", "counter", 1_000_000)] }, 500)
+    table.take({ processes: [live], series: [series("hits", "counter", 1_000_000)], arrived: nobody }, 500)
     assert.deepStrictEqual(cells(table, "hits").slice(0, 5), ["hits", "counter", "0", "0", "1M"])
-    table.take({ processes: [live], series: [series("hits", "counter", 1_000_030)] }, 1500)
+    table.take({ processes: [live], series: [series("hits", "counter", 1_000_030)], arrived: nobody }, 1500)
     assert.deepStrictEqual(cells(table, "hits").slice(0, 5), ["hits", "counter", "20", "30", "1M"])
+  })
+
+  it("takes what a process had that comes late, or was slow at first, for no increase", () => {
+    const table = Table.make(0, 100)
+    table.take({ processes: [live], series: [series("hits", "counter", 100)], arrived: new Map([["hits", 100]]) }, 500)
+    const late = new Map([["hits", 5000]])
+    table.take({ processes: [live, live], series: [series("hits", "counter", 5130)], arrived: late }, 1500)
+    assert.deepStrictEqual(cells(table, "hits").slice(0, 5), ["hits", "counter", "20", "30", "5,130"])
   })
 
   it("takes a counter that went down for one that began anew", () => {
     const table = Table.make(0, 100)
-    table.take({ processes: [live], series: [series("hits", "counter", 50)] }, 500)
-    table.take({ processes: [live], series: [series("hits", "counter", 3)] }, 1500)
+    table.take({ processes: [live], series: [series("hits", "counter", 50)], arrived: nobody }, 500)
+    table.take({ processes: [live], series: [series("hits", "counter", 3)], arrived: nobody }, 1500)
     assert.deepStrictEqual(cells(table, "hits").slice(0, 5), ["hits", "counter", "0", "0", "3"])
   })
 
   it("shows gauges, readings and what is unknown as they are, also beyond 2^53", () => {
     const table = Table.make(0, 100)
     const all = [series("a", "gauge", -5), series("b", "reading", 0.25), series("c", "unknown", 2n ** 60n)]
-    table.take({ processes: [live], series: all }, 500)
+    table.take({ processes: [live], series: all, arrived: nobody }, 500)
     assert.deepStrictEqual(
       ["a", "b", "c"].map((name) => cells(table, name).slice(0, 3)),
       [
@@ -66,9 +76,9 @@ describe("the table of pipes", () => {
 
   it("forgets what is no longer there, and says which processes have trouble", () => {
     const table = Table.make(0, 100)
-    table.take({ processes: [live], series: [series("hits", "counter", 1)] }, 500)
+    table.take({ processes: [live], series: [series("hits", "counter", 1)], arrived: nobody }, 500)
     const slow: Process = { id: "13", state: "slow", reason: "it does not write\u001b[2J", series: 0 }
-    table.take({ processes: [live, slow], series: [] }, 1500)
+    table.take({ processes: [live, slow], series: [], arrived: nobody }, 1500)
     const text = table.draw(size, false)
     assert.notInclude(text, "hits")
     assert.include(text, "2 processes (1 live, 1 slow)")
