@@ -5,13 +5,13 @@
  * once, `fifoReaders` finds them and `fifoTurns` writes a copy for each.
  *
  * What each reader gets: the whole snapshot, also where several open the pipe in the same instant, if Linux tells this process of
- * them. Readers that came in the same instant share one snapshot, so that each gets a part or nothing, where it does not: where
- * there is no `/proc`; of another user's processes, unless this one is root's; of those in another container, unless it is
- * within this one; of programs that do not read but wait to be told (Node's sockets, `splice`). Where a debugger may not look
- * into other processes of the user (`kernel.yama.ptrace_scope`), those who fill a growing buffer, as Python does, are in turn
- * for snapshots of up to 64 KiB, and other programs for any. A reader that takes nothing for longer than it may gets what it
- * took until then. One that the system keeps from running in the very midst of opening the pipe, for longer than it is looked
- * for such, finds an empty pipe, some seconds later. Nobody gets two snapshots, or parts of two.
+ * them. Readers of the same instant share one snapshot, so that each gets a part of it or nothing, where it does not: where there
+ * is no `/proc`; of another user's processes, unless this one is root's; of those in another container, unless it is within this
+ * one; of programs that do not read but wait to be told (Node's sockets, `splice`). Where a debugger may not look into other
+ * processes of the user (`kernel.yama.ptrace_scope`), those of the same instant who fill a growing buffer, as Python does, get
+ * the whole of up to 64 KiB. Where one of them takes single bytes, as some shells do, all get the whole of some kilobytes, or the
+ * beginning of more. One who takes nothing for longer than is allowed gets what was taken until then. One whom the system keeps
+ * from running in the very midst of opening the pipe, for longer than it is looked for such, finds it empty, some seconds later.
  *
  * Where a process ends without a word (SIGKILL, a signal that nothing handles, a thread of an app's that is ended from outside)
  * the name is left, without a writer; the next pipe in that folder removes it.

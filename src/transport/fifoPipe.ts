@@ -88,7 +88,6 @@ export class Pipe {
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 }
     })
-    this.worker.unref()
     this.ended = new Promise((resolve) => this.worker.once("exit", () => resolve()))
     const fail = (reason: string): void => {
       if (!this.hasName) return
@@ -107,6 +106,8 @@ export class Pipe {
       this.hasServed = true
       opened(this, one)
     })
+    // Only now, as listening to it is a reason to go on.
+    this.worker.unref()
     this.timer = setInterval(() => this.look(), lookMillis).unref()
     if (pipes.size === 0) process.on("exit", atExit)
     pipes.add(this)

@@ -19,7 +19,8 @@ export interface Pipe {
   readonly inode: bigint
 }
 
-/** How long a process may be kept from running in the midst of opening a pipe. */
+/** How long one that can run may be kept from it in the midst of opening a pipe: for the turns of so many others, twice over. */
+const turnMillis = 8
 const settleMillis = 150
 const stepMillis = 3
 /** How long it is looked for readers. On a machine with so many open files, those who come at once are not found. */
@@ -50,9 +51,12 @@ export const openings = (readers: ReadonlyArray<Reader>): number =>
 export const settled = async (fs: typeof Fs, cpus: number, pipe: Pipe): Promise<ReadonlyArray<Reader>> => {
   let before = -1
   for (let look = 0; ; look++) {
-    for (let spent = 0; spent < settleMillis; spent += stepMillis) {
+    const start = performance.now()
+    for (let enough = 0; enough < settleMillis;) {
       await sleep(stepMillis)
-      if (runnable(fs) <= cpus) break
+      const queue = runnable(fs) / cpus
+      enough = Math.max(enough, turnMillis * queue)
+      if (queue <= 1 || performance.now() - start >= enough) break
     }
     const found = await readersOf(fs, pipe)
     const count = openings(found)
@@ -107,31 +111,38 @@ export const still = (fs: typeof Fs, { links, pid }: Reader, pipe: Pipe): Reader
 
 export type State = "waiting" | "busy" | "elsewhere"
 
+/** What a thread asks of the pipe that it waits for; nothing, where it does not wait for it. */
+interface Wait {
+  readonly size: number
+}
+
+const waitOf = (fs: typeof Fs, { links }: Reader, task: string): Wait | undefined => {
+  if (!/pipe_read/.test(read(fs, `${task}/wchan`))) return undefined
+  // A call's number and its arguments; `read` is 0 or 63, by the processor. Not told where a debugger may not look either.
+  const call = /^(?:0|63) (0x\w+) 0x\w+ (0x\w+) /.exec(read(fs, `${task}/syscall`))
+  if (call === null) return { size: unknownTake }
+  // It may be another pipe that it waits for.
+  return links.some((link) => link.endsWith(`/${Number(call[1])}`)) ? { size: Math.max(1, Number(call[2])) } : undefined
+}
+
 /** Whether it waits for something in the pipe, everywhere where it has that open; computes; or waits for something else. */
-export const stateOf = (fs: typeof Fs, { links, pid }: Reader): State => {
+export const stateOf = (fs: typeof Fs, reader: Reader): State => {
   let waiting = 0
   let state: State = "elsewhere"
-  for (const task of list(fs, `/proc/${pid}/task`)) {
-    const at = `/proc/${pid}/task/${task}`
-    if (/pipe_read/.test(read(fs, `${at}/wchan`))) waiting++
+  for (const task of tasksOf(fs, reader)) {
+    if (waitOf(fs, reader, task) !== undefined) waiting++
     // The name of the program, in parentheses, may hold anything.
-    else if (/\) [RD][^)]*$/.test(read(fs, `${at}/stat`))) state = "busy"
+    else if (/\) [RD][^)]*$/.test(read(fs, `${task}/stat`))) state = "busy"
   }
-  return waiting >= links.length ? "waiting" : state
+  return waiting >= reader.links.length ? "waiting" : state
 }
 
 /** How many bytes one that waits asks for at once: the least, where it has several threads that do. */
-export const takenAtOnce = (fs: typeof Fs, { pid }: Reader): number => {
-  let least = Number.POSITIVE_INFINITY
-  for (const task of list(fs, `/proc/${pid}/task`)) {
-    const at = `/proc/${pid}/task/${task}`
-    if (!/pipe_read/.test(read(fs, `${at}/wchan`))) continue
-    // A call's number and its arguments; `read` is 0 or 63, by the processor. Not told where a debugger may not look either.
-    const size = /^(?:0|63) 0x\w+ 0x\w+ (0x\w+) /.exec(read(fs, `${at}/syscall`))?.[1]
-    least = Math.min(least, Number(size ?? unknownTake))
-  }
-  return least === Number.POSITIVE_INFINITY ? unknownTake : Math.max(1, least)
-}
+export const takenAtOnce = (fs: typeof Fs, reader: Reader): number =>
+  Math.min(...tasksOf(fs, reader).map((task) => waitOf(fs, reader, task)?.size ?? Number.POSITIVE_INFINITY))
+
+const tasksOf = (fs: typeof Fs, { pid }: Reader): ReadonlyArray<string> =>
+  list(fs, `/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`)
 
 /** How many bytes it has read since it began, of whatever. */
 export const bytesRead = (fs: typeof Fs, { pid }: Reader): number | undefined => {

@@ -24,6 +24,8 @@ const smallChunk = 4096
 const largeChunk = 65_536
 /** Two shells that take a byte at a time would need more for a large snapshot, and are not worth that. */
 const maxTurns = 10_000
+/** For how many chunks it is seen whether one goes on taking so little. */
+const patientChunks = 16
 
 /** How long one may compute, or be kept from it. */
 const busyMillis = 2000
@@ -37,7 +39,7 @@ const spinMillis = 3
  * Writes all of `bytes` once for each reader. `fd` is open for writing without waiting; it is not closed.
  *
  * `false`: nothing was written, as there are not several who read in a way in which they could take turns. `true`: everyone got
- * all, but who left before that, or took nothing for too long.
+ * all, but who left before that, or took nothing for too long; or all got the beginning, where one takes hardly anything at once.
  */
 export const write = async (
   fs: typeof Fs,
@@ -50,12 +52,15 @@ export const write = async (
   let readers = await waiting(fs, pipe, found, startMillis)
   if (openings(readers) < 2) return false
   let holds = largeChunk
+  let tooLittle = 0
   try {
     for (let from = 0; from < bytes.length && readers.length > 0;) {
       // Anew each time: a program that fills a buffer asks for what is missing in it.
       const size = Math.min(holds, ...readers.map((reader) => takenAtOnce(fs, reader)))
       const chunk = size >= largeChunk ? largeChunk : Math.min(size, smallChunk)
-      if (from === 0 && (bytes.length / chunk) * openings(readers) > maxTurns) return false
+      const isTooLittle = ((bytes.length - from) / chunk) * openings(readers) > maxTurns
+      tooLittle = isTooLittle ? tooLittle + 1 : 0
+      if (tooLittle > patientChunks) return true
       const before = readers.map((reader) => bytesRead(fs, reader))
       let to = Math.min(bytes.length, from + chunk)
       let isFirst = true

@@ -1,61 +1,300 @@
+/** What readers of a pipe get, one after another and at once, with the programs that they use. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
-import { spawn } from "node:child_process"
-import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { readFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { Deferred, Effect, Exit, Fiber, Logger, Scope } from "effect"
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { readFile, stat } from "node:fs/promises"
 import { type FifoOptions, serve } from "../../src/transport/fifo.js"
+import { cat, hasPython, meet, run, scratch, start } from "./fifo/readers.js"
+import { defaults, judge, text } from "./fifo/texts.js"
 
-const scratch = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-metrics-fifo-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
-const defaults = {
-  isShared: false,
-  name: "1",
-  mode: 0o600,
-  countReaders: true,
-  readTimeoutMillis: 5000,
-  shutdownTimeoutMillis: 5000
-}
-
-/** A pipe in a folder of its own, in which each reader finds a text of its own. */
-const open = (options: Partial<FifoOptions> = {}) =>
+/** A pipe in a folder of its own. Each of its snapshots is another one, of about `size` bytes. */
+const open = (size: number, options: Partial<FifoOptions> = {}) =>
   Effect.gen(function* () {
-    let count = 0
-    const snapshot = Effect.sync(() => new TextEncoder().encode(`snapshot: ${++count}\n`))
+    let number = 0
+    const snapshot = Effect.sync(() => text(++number, size))
     return yield* serve({ ...defaults, dir: yield* scratch, snapshot, ...options })
   })
 
-const cat = (path: string): Effect.Effect<string> =>
-  Effect.async((resume) => {
-    const child = spawn("cat", [path], { stdio: ["ignore", "pipe", "ignore"] })
-    let text = ""
-    child.stdout.setEncoding("utf8").on("data", (piece: string) => (text += piece))
-    child.on("close", () => resume(Effect.succeed(text)))
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
+/** Looks again and again. */
+const until = (isSo: () => boolean): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(Effect.delay(Effect.sync(isSo), "2 millis"), { until: (isSo) => isSo }))
+
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+/** How long a test with very many readers may take on a busy machine. */
+const slow = 120_000
 
 describe("a pipe with a name", () => {
-  it.scopedLive("has a snapshot of its own for each reader, and is there for the next", () =>
+  it.scopedLive("has a snapshot made for each reader, and is there for the next", () =>
     Effect.gen(function* () {
-      const { path } = yield* open()
-      assert.strictEqual(yield* cat(path), "snapshot: 1\n")
-      assert.strictEqual(yield* Effect.promise(() => readFile(path, "utf8")), "snapshot: 2\n")
-      assert.strictEqual(yield* cat(path), "snapshot: 3\n")
+      const { path } = yield* open(100)
+      assert.strictEqual(yield* cat(path), decode(text(1, 100)))
+      assert.strictEqual(yield* Effect.promise(() => readFile(path, "utf8")), decode(text(2, 100)))
+      assert.strictEqual(yield* cat(path), decode(text(3, 100)))
       assert.isTrue(lstatSync(path).isFIFO())
     })
   )
 
-  it.scopedLive("is gone when its scope closes, and leaves nothing behind", () =>
+  it.scopedLive(
+    "has it for one who comes as soon as another has left, a thousand times, and is never missing",
+    () =>
+      Effect.gen(function* () {
+        const read = "for i in $(seq $1); do [ -p $0 ] || echo missing; cat $0; done"
+        // For others of the same instant it is looked for some time, more on a busy machine.
+        for (const [times, countReaders] of [
+          [1000, false],
+          [50, true]
+        ] as const) {
+          const { path } = yield* open(300, { countReaders })
+          const got = yield* run("sh", ["-c", read, path, String(times)], "100 seconds")
+          assert.notInclude(got, "missing")
+          const snapshots = got.split(/(?<=\nend \d+\n)/)
+          assert.deepStrictEqual([...new Set(snapshots.map(judge))], ["whole"])
+          assert.strictEqual(snapshots.length, times)
+        }
+      }),
+    slow
+  )
+
+  it.scopedLive.skipIf(!hasPython)(
+    "gives each a whole one of those who come in the same instant (needs Python)",
+    () =>
+      Effect.gen(function* () {
+        const { path } = yield* open(20_000)
+        assert.deepStrictEqual(yield* meet(path, 60, "cat", "cat"), { whole: 120 })
+        assert.deepStrictEqual(yield* meet(path, 30, "python", "python"), { whole: 60 })
+        assert.deepStrictEqual(yield* meet(path, 20, "cat", "python", "small", "cat", "python"), { whole: 100 })
+        const ten = ["cat", "python", "cat", "python", "cat", "python", "cat", "python", "cat", "cat"] as const
+        assert.deepStrictEqual(yield* meet(path, 20, ...ten), { whole: 200 })
+      }),
+    slow
+  )
+
+  it.scopedLive.skipIf(!hasPython)(
+    "does so for a snapshot of many times what a pipe holds, and for one that readers take bit by bit (needs Python)",
+    () =>
+      Effect.gen(function* () {
+        const large = yield* open(1_000_000)
+        assert.strictEqual(judge(yield* cat(large.path)), "whole")
+        assert.deepStrictEqual(yield* meet(large.path, 5, "cat", "python", "cat"), { whole: 15 })
+        const { path } = yield* open(200)
+        assert.deepStrictEqual(yield* meet(path, 10, "bytes", "bytes", "cat"), { whole: 30 })
+      }),
+    slow
+  )
+
+  it.scopedLive.skipIf(!hasPython)(
+    "disturbs no others of the same instant when one leaves early or never reads (needs Python)",
+    () =>
+      Effect.gen(function* () {
+        const { path } = yield* open(20_000)
+        assert.deepStrictEqual(yield* meet(path, 20, "cat", "leaver", "python", "leaver"), { whole: 40 })
+        assert.deepStrictEqual(yield* meet(path, 20, "silent", "cat", "python"), { whole: 40 })
+        assert.deepStrictEqual(yield* meet(path, 20, "silent", "cat"), { whole: 20 })
+      }),
+    slow
+  )
+
+  it.scopedLive("serves others while one reads a byte at a time, and that one as well", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open(100_000)
+      const { ino } = lstatSync(path)
+      const slow = yield* Effect.fork(run("dd", [`if=${path}`, "bs=1", "status=none"]))
+      yield* until(() => lstatSync(path).ino !== ino)
+      for (let i = 0; i < 5; i++) assert.strictEqual(judge(yield* cat(path)), "whole")
+      assert.strictEqual(judge(yield* Fiber.join(slow)), "whole")
+    })
+  )
+
+  it.scopedLive("outlives readers that leave early", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open(1_000_000)
+      for (let i = 0; i < 20; i++) {
+        assert.strictEqual((yield* run("head", ["-c", "10", path])).length, 10)
+        closeSync(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
+      }
+      assert.strictEqual(judge(yield* cat(path)), "whole")
+    })
+  )
+
+  it.scopedLive("lets one go that takes nothing for too long, and serves others meanwhile", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open(200_000, { readTimeoutMillis: 300 })
+      const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      yield* Effect.addFinalizer(() => Effect.sync(() => closeSync(fd)))
+      assert.strictEqual(judge(yield* cat(path)), "whole")
+      // What it was given before, and then the end: there is no writer any more.
+      const buffer = new Uint8Array(200_000)
+      let got = 0
+      yield* Effect.sleep("1 second")
+      for (let n = 1; n > 0; got += n) n = readSync(fd, buffer)
+      assert.isBelow(got, 200_000)
+    })
+  )
+
+  it.scopedLive("is empty where the snapshot is", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open(0, { snapshot: Effect.succeed(new Uint8Array()) })
+      for (let i = 0; i < 3; i++) assert.strictEqual(yield* cat(path), "")
+    })
+  )
+
+  it.scopedLive("is empty, and not gone, where the snapshot cannot be made", () =>
+    Effect.gen(function* () {
+      let isBroken = true
+      const snapshot = Effect.suspend(() => (isBroken ? Effect.die("broken") : Effect.succeed(text(1, 10))))
+      const { path } = yield* open(0, { snapshot })
+      assert.strictEqual(yield* cat(path), "")
+      isBroken = false
+      assert.strictEqual(judge(yield* cat(path)), "whole")
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
+  )
+
+  it.scopedLive("may be opened by whom its mode says, whatever mask the process has", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open(100, { mode: 0o644 })
+      yield* cat(path)
+      const modes = new Set<number>()
+      // Also those that were made later, as all others were read.
+      const held: Array<number> = []
+      for (let i = 0; i < 20; i++) {
+        modes.add(lstatSync(path).mode & 0o777)
+        const inode = lstatSync(path).ino
+        held.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
+        yield* Effect.repeat(
+          Effect.delay(
+            Effect.sync(() => lstatSync(path).ino),
+            "1 millis"
+          ),
+          {
+            until: (now) => now !== inode
+          }
+        )
+      }
+      for (const fd of held) closeSync(fd)
+      assert.deepStrictEqual([...modes], [0o644])
+      assert.strictEqual(judge(yield* cat(path)), "whole")
+    })
+  )
+
+  it.scopedLive("keeps none of Node's threads, and not the turns of its events", () =>
     Effect.gen(function* () {
       const dir = yield* scratch
+      for (const name of ["a", "b", "c", "d", "e"]) yield* open(100, { dir, name })
+      yield* Effect.promise(() => Promise.all(Array.from({ length: 8 }, () => stat(dir))))
+    })
+  )
+
+  it.scopedLive("costs no time of a processor while nobody reads", () =>
+    Effect.gen(function* () {
+      const app = yield* start("run", { dir: yield* scratch })
+      yield* app.said
+      // In hundredths of a second, of all its threads.
+      const spent = (): number => {
+        const fields = readFileSync(`/proc/${app.child.pid}/stat`, "utf8").split(" ")
+        return Number(fields[13]) + Number(fields[14])
+      }
+      yield* Effect.sleep("500 millis")
+      const before = spent()
+      yield* Effect.sleep("2 seconds")
+      assert.isAtMost(spent() - before, 3)
+    })
+  )
+
+  it.scopedLive("gets its name back when somebody takes it away, and whoever comes in that instant is served", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open(100)
+      rmSync(path)
+      yield* until(() => existsSync(path))
+      for (let i = 0; i < 3; i++) assert.strictEqual(judge(yield* cat(path)), "whole")
+    })
+  )
+
+  it.scopedLive("gives readers their whole snapshot who are there when its scope closes", () =>
+    Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const { path } = yield* Scope.extend(open({ dir }), scope)
-      assert.isTrue(existsSync(path))
+      const asked = yield* Deferred.make<void>()
+      const go = yield* Deferred.make<void>()
+      const snapshot = Deferred.succeed(asked, undefined).pipe(
+        Effect.zipRight(Deferred.await(go)),
+        Effect.as(text(1, 500_000))
+      )
+      const { path } = yield* Scope.extend(open(0, { snapshot }), scope)
+      const reader = yield* Effect.fork(cat(path))
+      yield* Deferred.await(asked)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(go, undefined)
+      assert.strictEqual(judge(yield* Fiber.join(reader)), "whole")
+      yield* Fiber.join(closing)
+    })
+  )
+
+  it.scopedLive("waits no longer for them than it may, and for their snapshot neither", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const asked = yield* Deferred.make<void>()
+      const snapshot = Effect.zipRight(Deferred.succeed(asked, undefined), Effect.never)
+      const { path } = yield* Scope.extend(open(0, { snapshot, shutdownTimeoutMillis: 100 }), scope)
+      const reader = yield* Effect.fork(cat(path))
+      yield* Deferred.await(asked)
       yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* Fiber.join(reader), "")
+    })
+  )
+
+  it.scopedLive("says so once when it is gone, and the app goes on", () =>
+    Effect.gen(function* () {
+      const logged: Array<unknown> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => void logged.push(message))
+      )
+      yield* Effect.gen(function* () {
+        const dir = yield* scratch
+        const { folder, path } = yield* open(100, { dir })
+        rmSync(path)
+        writeFileSync(path, "something else")
+        // As one who has found it by its name before that.
+        const fd = openSync(`${folder}/0`, constants.O_RDONLY)
+        yield* Effect.repeat(
+          Effect.delay(
+            Effect.sync(() => logged.length),
+            "5 millis"
+          ),
+          { until: (length) => length > 0 }
+        )
+        closeSync(fd)
+        yield* Effect.sleep("100 millis")
+        assert.strictEqual(readFileSync(path, "utf8"), "something else")
+        // Its finalizers take nothing away from others either.
+        yield* Effect.addFinalizer(() => Effect.sync(() => assert.isTrue(existsSync(path))))
+      }).pipe(Effect.scoped, Effect.provide(logger))
+      assert.strictEqual(logged.length, 1)
+      assert.match(String(logged[0]), /1\.stats: the pipe is gone: something else has its name/)
+    })
+  )
+
+  it.scopedLive("leaves neither files nor descriptors behind", () =>
+    Effect.gen(function* () {
+      const dir = yield* scratch
+      const descriptors = (): number => readdirSync("/proc/self/fd").length
+      const use = Effect.scoped(Effect.flatMap(open(100, { dir }), ({ path }) => cat(path)))
+      yield* use
+      const before = descriptors()
+      for (let i = 0; i < 5; i++) yield* use
+      assert.isAtMost(descriptors(), before)
       assert.deepStrictEqual(readdirSync(dir), [])
     })
   )
