@@ -62,11 +62,16 @@ export const makeDetail = ({ closed, store }) => {
   /** @param {Entry} entry */
   const head = ({ series }) => {
     setText(byId("detail-title"), printable(series.name, 9000))
-    byId("detail-tags").replaceChildren(
-      ...series.tags.map(([tag, value]) =>
-        element("div", "", [element("dt", "", [printable(tag)]), element("dd", "", [printable(value)])])
+    const tags = byId("detail-tags")
+    // What stands still can be marked and copied.
+    if (tags.dataset["shown"] !== series.key) {
+      tags.dataset["shown"] = series.key
+      tags.replaceChildren(
+        ...series.tags.map(([tag, value]) =>
+          element("div", "", [element("dt", "", [printable(tag)]), element("dd", "", [printable(value)])])
+        )
       )
-    )
+    }
     setText(byId("detail-description"), printable(series.description ?? "", 2000))
     show(byId("detail-description"), (series.description ?? "") !== "")
     show(byId("detail-tags"), series.tags.length > 0)
