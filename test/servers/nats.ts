@@ -1,5 +1,6 @@
 /** NATS servers for tests, alone or as a cluster of three. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -11,6 +12,16 @@ const binary = existsSync(cached) ? cached : find("nats-server", "nats-server")
 
 export const noNats = missing("nats-server", binary)
 
+/** The port of the monitor is open before that for clients. */
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on("error", () => resolve(false))
+  })
+
 export const nats = async (flags: ReadonlyArray<string> = []): Promise<Server> => {
   const monitor = await freePort()
   return start(
@@ -20,7 +31,7 @@ export const nats = async (flags: ReadonlyArray<string> = []): Promise<Server> =
       ...["-js", "-a", "127.0.0.1", "-p", String(port), "-m", String(monitor), "-sd", folder],
       ...flags
     ],
-    async () => (await fetch(`http://127.0.0.1:${monitor}/varz`)).ok
+    async (port) => (await fetch(`http://127.0.0.1:${monitor}/varz`)).ok && (await accepts(port))
   )
 }
 
