@@ -118,10 +118,20 @@ const unlessClosed = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
 /** As a program: it reads the arguments, obeys SIGTERM, SIGINT and SIGHUP, and sets the exit code. */
 export const start = (argv: ReadonlyArray<string>): void => {
   // Of a terminal that is closed. What is buffered would be lost.
-  process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
+  const { stderr, stdin, stdout } = process
+  const hasTerminal = [stdin, stdout, stderr].some(({ isTTY }) => isTTY)
+  let isHungUp = false
+  process.once("SIGHUP", () => {
+    isHungUp = hasTerminal
+    process.kill(process.pid, "SIGTERM")
+  })
   NodeRuntime.runMain(unlessClosed(program(argv.slice(2))), {
     disableErrorReporting: true,
     disablePrettyLogger: true,
-    teardown: (exit, onExit) => onExit(codeOf(exit) || Number(process.exitCode ?? 0))
+    teardown: (exit, onExit) => {
+      // Node cannot put a terminal in order that is gone, and would abort. All is done, so it ends by the signal itself.
+      if (isHungUp) process.kill(process.pid, "SIGHUP")
+      onExit(codeOf(exit) || Number(process.exitCode ?? 0))
+    }
   })
 }
