@@ -131,14 +131,17 @@ describe("a pipe with a name", () => {
   it.scopedLive("lets one go that takes nothing for too long, and serves others meanwhile", () =>
     Effect.gen(function* () {
       const { path } = yield* open(200_000, { readTimeoutMillis: 300 })
+      const { ino } = lstatSync(path)
       const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
       yield* Effect.addFinalizer(() => Effect.sync(() => closeSync(fd)))
+      yield* until(() => lstatSync(path).ino !== ino)
       assert.strictEqual(judge(yield* cat(path)), "whole")
       // What it was given before, and then the end: there is no writer any more.
       const buffer = new Uint8Array(200_000)
       let got = 0
       yield* Effect.sleep("1 second")
       for (let n = 1; n > 0; got += n) n = readSync(fd, buffer)
+      assert.isAbove(got, 0)
       assert.isBelow(got, 200_000)
     })
   )
@@ -217,7 +220,18 @@ describe("a pipe with a name", () => {
       const { path } = yield* open(100)
       rmSync(path)
       yield* until(() => existsSync(path))
-      for (let i = 0; i < 3; i++) assert.strictEqual(judge(yield* cat(path)), "whole")
+      // No snapshot was made for nobody.
+      for (let i = 1; i < 4; i++) assert.strictEqual(yield* cat(path), decode(text(i, 100)))
+    })
+  )
+
+  it.scopedLive("lets one go who was kept from opening it until its snapshot had been taken by another", () =>
+    Effect.gen(function* () {
+      const { folder, path } = yield* open(100)
+      assert.strictEqual(judge(yield* cat(path)), "whole")
+      // The pipe that had the name then.
+      assert.strictEqual(yield* cat(`${folder}/0`), "")
+      assert.strictEqual(yield* cat(path), decode(text(2, 100)))
     })
   )
 

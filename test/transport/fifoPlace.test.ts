@@ -1,6 +1,6 @@
 /** Where a pipe may be, what is refused and left as it is, and what another user of the machine can do about it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { execFileSync } from "node:child_process"
 import {
   chmodSync,
@@ -283,6 +283,26 @@ describe.skipIf(!canBeOthers)("what another user can do (needs root, to be two o
       for (let i = 0; i < 3; i++) if (existsSync(path)) yield* Effect.timeoutOption(cat(path), "500 millis")
       assert.notMatch(yield* thief, /begin/)
       rmSync(`${folder}-away`, { recursive: true })
+    })
+  )
+
+  it.scopedLive("is not to have one of theirs given the name, though it were among its own", () =>
+    Effect.gen(function* () {
+      const dir = yield* scratch
+      const theirs = join(dir, "theirs")
+      execFileSync("mkfifo", ["-m", "666", theirs])
+      chownSync(theirs, userB, userB)
+      const logged: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void logged.push(message))
+      yield* Effect.gen(function* () {
+        const { folder, path } = yield* open({ dir })
+        // Before the thread looks at it, which starts first.
+        renameSync(theirs, join(folder, "1"))
+        yield* Effect.repeat(Effect.delay(Effect.void, "5 millis"), { until: () => logged.length > 0 })
+        assert.isFalse(existsSync(path))
+        rmSync(join(folder, "1"))
+      }).pipe(Effect.scoped, Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.match(String(logged[0]), /the pipe is gone: it was replaced before it had its name/)
     })
   )
 

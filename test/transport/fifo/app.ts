@@ -25,6 +25,8 @@ const program = Effect.gen(function* () {
     yield* Effect.promise(() => stat(path))
   }
   if (mode === "files") {
+    // Not before the thread waits.
+    yield* Effect.sleep("1 second")
     try {
       for (;;) openSync("/dev/null", "r")
     } catch {
