@@ -1,6 +1,6 @@
 /**
- * Serves an app over HTTP/1.1 with bounds: on connections, on how long a request may take to arrive, on headers, and on how long
- * closing takes.
+ * Serves an app over HTTP/1.1 with bounds: on connections, on how long a request may take to arrive and an answer to be taken, on
+ * headers, and on how long closing takes.
  */
 import type * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -18,6 +18,8 @@ export interface ListenOptions {
   readonly maxConnections: number
   /** How long requests that are being answered may go on when the scope closes. */
   readonly shutdownTimeout: Duration.DurationInput
+  /** How long a client may take nothing of its answer. Default 30 s. */
+  readonly stallMillis?: number | undefined
 }
 
 export interface Address {
@@ -30,6 +32,7 @@ export interface Address {
 const headersMillis = 10_000
 const requestMillis = 30_000
 const keepAliveMillis = 15_000
+const defaultStallMillis = 30_000
 /** How often Node looks for requests that take too long to arrive. */
 const checkingMillis = 1_000
 const maxHeaders = 100
@@ -107,6 +110,10 @@ const bound = (server: Http.Server, most: number): Connections => {
       else if (!socket.destroyed) idle.add(socket)
     })
   })
+  // Of a connection that is kept for later too. One whose answer is still being made has nothing to take.
+  server.on("timeout", (socket: Socket) => {
+    if (idle.has(socket) || socket.writableLength > 0) socket.destroy()
+  })
   return {
     closeIdle: () => {
       isClosing = true
@@ -160,6 +167,7 @@ export const listen = (app: HttpApp.Default, options: ListenOptions): Effect.Eff
           noDelay: true
         })
         server.maxHeadersCount = maxHeaders
+        server.timeout = options.stallMillis ?? defaultStallMillis
         // Without a listener for upgrades, what offers one is answered as any request.
         server.on("request", handler)
         return { server, connections: bound(server, options.maxConnections) }

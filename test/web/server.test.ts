@@ -26,8 +26,8 @@ const serve = (options: Options = {}) =>
   Effect.gen(function* () {
     const { hosts = [], notFound = 404, path = "/stats", token } = options
     const app = yield* Server.make(options.source ?? source, { path, token, hosts, notFound })
-    const { maxConnections = 256, shutdownTimeout = "2 seconds" } = options
-    return yield* listen(app, { host: "127.0.0.1", port: 0, maxConnections, shutdownTimeout })
+    const { maxConnections = 256, shutdownTimeout = "2 seconds", stallMillis } = options
+    return yield* listen(app, { host: "127.0.0.1", port: 0, maxConnections, shutdownTimeout, stallMillis })
   })
 
 interface Answer {
@@ -357,6 +357,40 @@ describe("a client that only connects", () => {
       yield* Deferred.succeed(go, undefined)
       assert.strictEqual((yield* answer).status, 200)
     })
+  )
+
+  it.scopedLive(
+    "keeps no place by asking for much and taking nothing of it, as one does whose answer is not there yet",
+    () =>
+      Effect.gen(function* () {
+        const [asked, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const later = Deferred.succeed(asked, undefined).pipe(
+          Effect.zipRight(Deferred.await(go)),
+          Effect.as('{"stats":{},"timestamp":1.0}')
+        )
+        const large = Effect.succeed("x".repeat(64 * 1024 * 1024))
+        const server = yield* serve({
+          maxConnections: 3,
+          stallMillis: 100,
+          source: { ...source, stats: later, metrics: large }
+        })
+        const answer = yield* Effect.fork(ask(server, "/stats"))
+        yield* Deferred.await(asked)
+        const request = `GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
+        for (let i = 0; i < 2; i++) {
+          const socket = yield* silent(server.port, request)
+          yield* Effect.async<void>((resume) => {
+            socket.once("data", () => {
+              socket.pause()
+              resume(Effect.void)
+            })
+          })
+        }
+        const another = Effect.delay(ask(server, "/"), "10 millis")
+        yield* Effect.repeat(another, { until: ({ status }) => status === 200 })
+        yield* Deferred.succeed(go, undefined)
+        assert.strictEqual((yield* answer).status, 200)
+      })
   )
 
   it.live("does not keep the scope from closing, nor does a connection that is kept for later", () =>
