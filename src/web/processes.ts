@@ -45,6 +45,9 @@ export interface Bounds {
 /** A pipe that is made anew for each reader is missing for some milliseconds. */
 const missingMillis = 10_000
 
+/** That are listed. On a host where many come and go, the last ones are. */
+const maxGone = 1024
+
 /** Hot state of one service. */
 export class Processes {
   private readonly known = new Map<string, Known>()
@@ -78,9 +81,10 @@ export class Processes {
       }
     }
     this.unreadable = unreadable
-    for (const process of [...this.known.values()]) {
-      if (process.state === "gone" && millis - process.endedMillis > this.bounds.keepMillis) this.retire(process)
-    }
+    const gone = [...this.known.values()].filter(({ state }) => state === "gone")
+    gone.forEach((process, i) => {
+      if (i < gone.length - maxGone || millis - process.endedMillis > this.bounds.keepMillis) this.retire(process)
+    })
   }
 
   /** Those that were not gone when last heard of. */
@@ -119,7 +123,7 @@ export class Processes {
     const before = this.known.get(id)
     if (before !== undefined && this.isSameKeys(before.stats, stats)) {
       for (const stat of stats) {
-        this.keepFallen(before.stats.get(stat.key)!, stat.value)
+        this.keepFallen(before.stats.get(stat.key)!, stat)
         before.stats.set(stat.key, stat)
       }
       const reason = malformed > 0 ? malformedText(malformed) : null
@@ -127,6 +131,7 @@ export class Processes {
       return
     }
     this.series -= before?.stats.size ?? 0
+    this.makeRoom(stats.length, id)
     const kept = new Map<string, Stat>()
     let left = 0
     for (const stat of stats) {
@@ -134,7 +139,7 @@ export class Processes {
       else kept.set(stat.key, stat)
     }
     this.series += kept.size
-    for (const [key, old] of before?.stats ?? []) this.keepFallen(old, kept.get(key)?.value)
+    for (const [key, old] of before?.stats ?? []) this.keepFallen(old, kept.get(key))
     const told = [
       malformed > 0 ? malformedText(malformed) : undefined,
       left > 0 ? `${left} series are too many or have names that are too long` : undefined
@@ -151,8 +156,9 @@ export class Processes {
   }
 
   /** Counters only grow: where one did not, another process has the pid, or the same one started anew. */
-  private keepFallen(old: Stat, value: Value | undefined): void {
-    if (old.kind === "counter" && (value === undefined || value < old.value)) this.keepCount(old)
+  private keepFallen(old: Stat, now: Stat | undefined): void {
+    if (old.kind !== "counter") return
+    if (now === undefined || (now.kind === "counter" && now.value < old.value)) this.keepCount(old)
   }
 
   private silent(id: string, reason: string, millis: number): void {
@@ -167,7 +173,18 @@ export class Processes {
     if (before === undefined || before.state === "gone") return
     const counters = new Map([...before.stats].filter(([, { kind }]) => kind === "counter"))
     this.series -= before.stats.size - counters.size
+    // Behind those that ended before.
+    this.known.delete(id)
     this.known.set(id, { ...before, state: "gone", reason: null, stats: counters, endedMillis: millis })
+  }
+
+  /** What has ended is in the sums all the same when it is listed no more. */
+  private makeRoom(series: number, id: string): void {
+    if (this.series + series <= this.bounds.maxSeries) return
+    for (const process of [...this.known.values()]) {
+      if (this.series + series <= this.bounds.maxSeries) return
+      if (process.state === "gone" && process.id !== id) this.retire(process)
+    }
   }
 
   private retire(process: Known): void {
@@ -177,6 +194,8 @@ export class Processes {
   }
 
   private keepCount(stat: Stat): void {
+    // It would make a sum that is none any more, for as long as the service runs.
+    if (Number.isNaN(stat.value)) return
     const retired = this.retiredByKey.get(stat.key)
     if (retired !== undefined) retired.value = add(retired.value, stat.value)
     // Beyond that a graph shows a dent, which is better than no memory left.

@@ -65,4 +65,41 @@ describe("what is known of processes", () => {
       reason: "1 series are too many or have names that are too long"
     })
   })
+
+  it("lists some of those that have ended, however many do, and forgets nothing that they counted", () => {
+    const processes = make(10_000)
+    for (let id = 1; id <= 3000; id++) {
+      const before = id === 1 ? [] : [{ _tag: "Ended", id: String(id - 1) } as const]
+      processes.observe([answered(String(id), ["a: 1"]), ...before], id)
+    }
+    assert.isAtMost(processes.list().length, 1025)
+    assert.deepInclude(processes.list(), { id: "2999", state: "gone", reason: null, series: 1 })
+    assert.deepStrictEqual(sumsOf(processes, 3000), { a: 3000 })
+  })
+
+  it("has room for who runs, whatever those had that have ended", () => {
+    const processes = make(3)
+    for (const id of ["1", "2", "3"]) {
+      processes.observe([answered(id, ["a: 1", "b: 1", "c: 1"])], 1)
+      processes.observe([{ _tag: "Ended", id }], 2)
+    }
+    processes.observe([answered("4", ["a: 1", "b: 1", "c: 1"])], 3)
+    assert.deepInclude(processes.list()[0], { id: "4", reason: null, series: 3 })
+    assert.deepStrictEqual(sumsOf(processes, 3), { a: 4, b: 4, c: 4 })
+  })
+
+  it("keeps no number that is none of one that has ended", () => {
+    const processes = make()
+    processes.observe([answered("1", ["a: nan", "b: 1"]), answered("2", ["a: 5", "b: nan"])], 0)
+    processes.observe([{ _tag: "Ended", id: "1" }, answered("2", ["a: 6", "b: 2"])], 1)
+    processes.observe([answered("2", ["a: 7", "b: 3"])], 100_000)
+    assert.deepStrictEqual(sumsOf(processes, 100_000), { a: 7, b: 4 })
+  })
+
+  it("takes what is a gauge from now on for no counter that began anew", () => {
+    const processes = make()
+    processes.observe([answered("1", ["a: 5"])], 0)
+    processes.observe([answered("1", [], ["a: -2"])], 1)
+    assert.deepStrictEqual(sumsOf(processes, 1), { a: -2 })
+  })
 })
