@@ -27,6 +27,8 @@ export interface Stats {
   readonly stats: ReadonlyArray<Stat>
   /** Lines that are none, and are left out. */
   readonly malformed: number
+  /** Lines that were not read, as there were as many already as were wanted. */
+  readonly left: number
   /** Nothing is missing, by the numbers in the first lines. Without those: whether the last line is whole. */
   readonly isWhole: boolean
 }
@@ -46,12 +48,13 @@ export type Split = (key: string) => Key
 
 /**
  * Never throws, and takes time in proportion to the text. `split` may remember the keys that it has seen: processes of one program
- * have the same, and have them again the next time.
+ * have the same, and have them again the next time. What is read takes many times the memory of a short line: `most` bounds it.
  */
-export const read = (text: string, split: Split = splitOnce): Stats => {
+export const read = (text: string, split: Split = splitOnce, most = Number.POSITIVE_INFINITY): Stats => {
   const kinds = kindsOf(text)
   const stats: Array<Stat> = []
   let malformed = 0
+  let left = 0
   let lines = 0
   let at = kinds?.end ?? 0
   while (at < text.length) {
@@ -63,12 +66,16 @@ export const read = (text: string, split: Split = splitOnce): Stats => {
     const line = text.slice(at, end)
     at = end + 1
     if (line.trim() === "") continue
-    const stat = readLine(line, kinds === undefined ? "unknown" : kinds.kindOf(lines), split)
-    lines++
+    const number = lines++
+    if (stats.length >= most) {
+      left++
+      continue
+    }
+    const stat = readLine(line, kinds === undefined ? "unknown" : kinds.kindOf(number), split)
     if (stat === undefined) malformed++
     else stats.push(stat)
   }
-  return { stats, malformed, isWhole: at >= text.length && (kinds === undefined || kinds.total === lines) }
+  return { stats, malformed, left, isWhole: at >= text.length && (kinds === undefined || kinds.total === lines) }
 }
 
 interface Kinds {

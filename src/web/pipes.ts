@@ -21,6 +21,8 @@ export interface PipesOptions {
   readonly concurrency: number
   readonly maxProcesses: number
   readonly maxBytes: number
+  /** Of each pipe; default 200 000. A pipe of many short lines would take more memory than its bytes. */
+  readonly maxSeries?: number | undefined
   readonly owner: "ours" | "anyone"
   /** How long a process must have been dead before its pipe is removed. */
   readonly unlinkAfterMillis: number
@@ -41,6 +43,7 @@ const againMillis = 25
 const deadTimeoutMillis = 50
 /** Names that are not split anew. */
 const maxKeys = 20_000
+const defaultMaxSeries = 200_000
 
 interface Listed {
   readonly ids: ReadonlyArray<string>
@@ -153,9 +156,13 @@ export const make = (options: PipesOptions): Pipes => {
       ),
       Effect.map((bytes): Found => {
         dead.delete(id)
-        const { isWhole, malformed, stats } = read(utf8.decode(bytes), split)
+        const { isWhole, left, malformed, stats } = read(
+          utf8.decode(bytes),
+          split,
+          options.maxSeries ?? defaultMaxSeries
+        )
         return isWhole
-          ? { _tag: "Answered", id, stats, malformed }
+          ? { _tag: "Answered", id, stats, malformed, left }
           : { _tag: "Silent", id, reason: "its answer was cut off" }
       }),
       Effect.catchAll((failure) => failed(id, failure)),

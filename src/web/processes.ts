@@ -3,13 +3,13 @@
  * ended had counted. Bounded, and without any I/O.
  */
 import { maxIdentityLength } from "../recording/tags.js"
-import type { Stat } from "../encoding/statventReader.js"
+import type { Stat, Stats } from "../encoding/statventReader.js"
 import type { Process, ProcessState, Value } from "./model.js"
 import { add } from "./values.js"
 
 /** What one reading found of one pipe. */
 export type Found =
-  | { readonly _tag: "Answered"; readonly id: string; readonly stats: ReadonlyArray<Stat>; readonly malformed: number }
+  | ({ readonly _tag: "Answered"; readonly id: string } & Pick<Stats, "stats" | "malformed" | "left">)
   /** It is alive. */
   | { readonly _tag: "Silent"; readonly id: string; readonly reason: string }
   | { readonly _tag: "Ended"; readonly id: string }
@@ -119,9 +119,12 @@ export class Processes {
     return state === "live" || (state === "slow" && millis - answeredMillis <= this.bounds.keepMillis)
   }
 
-  private answered({ id, malformed, stats }: Found & { readonly _tag: "Answered" }, millis: number): void {
+  private answered(
+    { id, left: unread, malformed, stats }: Found & { readonly _tag: "Answered" },
+    millis: number
+  ): void {
     const before = this.known.get(id)
-    if (before !== undefined && this.isSameKeys(before.stats, stats)) {
+    if (before !== undefined && unread === 0 && this.isSameKeys(before.stats, stats)) {
       for (const stat of stats) {
         this.keepFallen(before.stats.get(stat.key)!, stat)
         before.stats.set(stat.key, stat)
@@ -133,7 +136,7 @@ export class Processes {
     this.series -= before?.stats.size ?? 0
     this.makeRoom(stats.length, id)
     const kept = new Map<string, Stat>()
-    let left = 0
+    let left = unread
     for (const stat of stats) {
       if (stat.key.length > maxIdentityLength || this.series + kept.size >= this.bounds.maxSeries) left++
       else kept.set(stat.key, stat)

@@ -54,6 +54,16 @@ describe("reading statvent's text", () => {
     ])
   })
 
+  it("reads no more lines than are wanted, and says how many are left of a text that is whole", () => {
+    const { left, stats, ...rest } = read(`${head(3, 1, 0)}a: 1\nb: 2\nc: 3\ng: 4\n`, undefined, 3)
+    assert.deepStrictEqual(
+      stats.map(({ key }) => key),
+      ["a", "b", "c"]
+    )
+    assert.deepStrictEqual({ left, ...rest }, { left: 1, malformed: 0, isWhole: true })
+    assert.strictEqual(read("a: 1\n", undefined, 1).left, 0)
+  })
+
   it("counts lines that are none, and goes on", () => {
     const { malformed, stats } = read("nothing\n: 3\na: b\nb: 0x10\nc: 1_000\nd:\n\ngood: 1\n")
     assert.strictEqual(malformed, 6)
@@ -115,7 +125,7 @@ describe("reading statvent's text", () => {
   })
 
   it("reads nothing from nothing", () => {
-    assert.deepStrictEqual(read(""), { stats: [], malformed: 0, isWhole: true })
+    assert.deepStrictEqual(read(""), { stats: [], malformed: 0, left: 0, isWhole: true })
   })
 })
 
