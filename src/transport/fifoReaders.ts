@@ -23,8 +23,8 @@ export interface Pipe {
 const turnMillis = 8
 const settleMillis = 150
 const stepMillis = 3
-/** How long it is looked for readers, all slices together. On a machine with so many open files, those who come at once are not found. */
-const searchMillis = 200
+/** In how many open files it is looked for readers, which takes some 200 ms. Where there are more, those who come at once are not found. */
+const maxFiles = 100_000
 /** For how long at a time. */
 const sliceMillis = 1
 /** How long processes whose files cannot be seen, or which have none, are not asked again. */
@@ -78,8 +78,8 @@ const readersOf = async (fs: typeof Fs, pipe: Pipe): Promise<ReadonlyArray<Reade
     skippedAt = start
   }
   const own = String(process.pid)
-  let spent = 0
-  let sliceStart = start
+  let files = 0
+  let sliceEnd = start + sliceMillis
   for (const pid of list(fs, "/proc")) {
     if (!/^\d/.test(pid) || pid === own || skipped.has(pid)) continue
     const folder = `/proc/${pid}/fd`
@@ -87,13 +87,12 @@ const readersOf = async (fs: typeof Fs, pipe: Pipe): Promise<ReadonlyArray<Reade
     if (fds.length === 0) skipped.add(pid)
     const links = fds.map((fd) => `${folder}/${fd}`).filter((link) => isOpen(fs, link, pipe))
     if (links.length > 0) found.push({ pid, links })
-    const slice = performance.now() - sliceStart
-    if (slice < sliceMillis) continue
-    spent += slice
-    if (spent > searchMillis) return []
-    // On a busy machine that takes long, which is no reason to look no further.
+    files += fds.length
+    // Not by a clock, which goes on while a busy machine keeps this process waiting.
+    if (files > maxFiles) return []
+    if (performance.now() < sliceEnd) continue
     await nextTurn()
-    sliceStart = performance.now()
+    sliceEnd = performance.now() + sliceMillis
   }
   return found
 }
