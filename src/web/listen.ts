@@ -42,7 +42,8 @@ const platform = Effect.tryPromise({
   try: () => load<typeof NodeHttpServer>("@effect/platform-node/NodeHttpServer"),
   catch: () =>
     new WebError({
-      reason: 'the web service needs the optional package "@effect/platform-node": npm install @effect/platform-node'
+      reason:
+        'the web service needs the optional package "@effect/platform-node": npm install @effect/platform-node@^0.108'
     })
 })
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
 import { explain } from "../../src/cli/missing.js"
 
 describe("a command that cannot be loaded", () => {
@@ -8,7 +9,7 @@ describe("a command that cannot be loaded", () => {
     })
     assert.strictEqual(
       explain(missing),
-      'the command needs the package "@effect/cli": npm install @effect/cli @effect/platform-node'
+      'the command needs the package "@effect/cli": npm install @effect/cli@^0.77 @effect/platform-node@^0.108'
     )
   })
 
@@ -16,7 +17,21 @@ describe("a command that cannot be loaded", () => {
     const missing = Object.assign(new Error("Cannot find package '@effect/printer' imported from elsewhere"), {
       code: "ERR_MODULE_NOT_FOUND"
     })
-    assert.match(explain(missing), /npm install @effect\/cli @effect\/platform-node @effect\/printer$/)
+    assert.match(explain(missing), / @effect\/platform-node@\S+ @effect\/printer$/)
+  })
+
+  it("names the versions that fit this package", () => {
+    const { peerDependencies } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      readonly peerDependencies: Readonly<Record<string, string>>
+    } // As it stands in this repository.
+    const missing = Object.assign(new Error("Cannot find package '@effect/platform-node' imported from elsewhere"), {
+      code: "ERR_MODULE_NOT_FOUND"
+    })
+    const [, named = ""] = explain(missing).split("npm install ")
+    assert.deepStrictEqual(
+      named.split(" "),
+      ["@effect/cli", "@effect/platform-node"].map((name) => `${name}@${peerDependencies[name]?.replace(/\.0$/, "")}`)
+    )
   })
 
   it("tells any other reason in one line", () => {
