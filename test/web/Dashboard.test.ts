@@ -154,6 +154,21 @@ describe("Dashboard", () => {
     )
   )
 
+  it.live("tells series apart that come to one key", () =>
+    within({}, (url) =>
+      Effect.gen(function* () {
+        yield* Metrics.incrementBy(Metrics.counter("duration.count"), 7)
+        yield* Metrics.record(duration, 1)
+        yield* Metrics.incrementBy(Metrics.counter('a{b="c"}'), 2)
+        yield* Metrics.incrementBy(Metrics.counter("a"), 3, { tags: { b: "c" } })
+        const keys = (yield* snapshot(url)).series.map(({ key }) => key)
+        assert.strictEqual(new Set(keys).size, keys.length)
+        const { stats } = JSON.parse((yield* get(`${url}/stats`)).text) as { readonly stats: object }
+        assert.deepInclude(stats, { "duration.count": 7, "duration.count (2)": 1, 'a{b="c"}': 2, 'a (2){b="c"}': 3 })
+      })
+    )
+  )
+
   it.live("logs its address once", () =>
     within({}, (url, lines) =>
       Effect.sync(() => {

@@ -1,6 +1,7 @@
 /** One app as the web service shows it. */
 import { Clock, Effect, Option } from "effect"
 import { encode } from "../../encoding/prometheusText.js"
+import { keyOf } from "../../encoding/statventNames.js"
 import type { Point } from "../../recording/measurement.js"
 import type { Totals } from "../../Sink.js"
 import * as Json from "../json.js"
@@ -21,8 +22,22 @@ const pointOf = ({ fieldNames, fieldValues, millis, series }: Point): PointShown
   millis
 })
 
+/** Two can come to one key, such as a counter `took.count` beside a timer `took`: whose series came later has a number behind it. */
+const apart = (rows: ReadonlyArray<SeriesOverall>): ReadonlyArray<SeriesOverall> => {
+  const taken = new Set<string>()
+  return rows.map((row) => {
+    let { key, name } = row
+    for (let number = 2; taken.has(key); number++) {
+      name = `${row.name} (${number})`
+      key = keyOf(name, row.tags)
+    }
+    taken.add(key)
+    return key === row.key ? row : { ...row, key, name }
+  })
+}
+
 export const make = (totals: Totals, app: App): Source => {
-  const rows = (): ReadonlyArray<SeriesOverall> => Array.from(totals.series(), rowsOf).flat()
+  const rows = (): ReadonlyArray<SeriesOverall> => apart(Array.from(totals.series(), rowsOf).flat())
   const asOfNow = <A>(read: (millis: number) => A): Effect.Effect<A> =>
     Effect.zipRight(totals.refresh, Effect.map(Clock.currentTimeMillis, read))
   return {
