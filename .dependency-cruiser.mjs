@@ -93,7 +93,7 @@ export default {
     only(
       "http-sources-below-sinks",
       "^src/sources/(Http[^/]*[.]ts$|http/)",
-      ["^src/sources/http/", "^src/(Metrics|Measurement|delivery/resolve)[.]ts$", effect],
+      ["^src/sources/http/", "^src/(Metrics|Measurement|delivery/checks)[.]ts$", effect],
       "The HTTP sources record as any app does, through Metrics; all they know beside it is Effect's platform, and how an option that cannot work is told."
     ),
     {

@@ -7,7 +7,7 @@
 import { Effect, type Layer, type Scope } from "effect"
 import { layerOf, type Parts } from "./delivery/attach.js"
 import type { DeliveryOptions, SeriesInfo } from "./delivery/options.js"
-import type { InvalidOption } from "./delivery/resolve.js"
+import type { InvalidOption } from "./delivery/checks.js"
 import type { Metrics } from "./delivery/service.js"
 import type { Sink } from "./delivery/sink.js"
 import { layerOf as layerOfRead, type ReadDefinition } from "./delivery/totals.js"
@@ -16,7 +16,7 @@ import type { Identity as Spelled } from "./recording/config.js"
 import type { Precision } from "./recording/stamps.js"
 
 export type { DeliveryOptions, Renamed, SeriesInfo } from "./delivery/options.js"
-export { InvalidOption } from "./delivery/resolve.js"
+export { InvalidOption } from "./delivery/checks.js"
 export {
   type Batch,
   type Encoded,

@@ -2,34 +2,10 @@
  * Delivery options, checked and in numbers. A value that cannot work is an error that names it when the layer is built, so
  * that nothing is clamped in silence.
  */
-import { Duration, Effect, Schedule, Schema } from "effect"
+import { Effect, Schedule } from "effect"
 import type { Kind } from "../recording/measurement.js"
+import { InvalidOption, maxTimer, show, toMillis } from "./checks.js"
 import type { DeliveryOptions } from "./options.js"
-
-/**
- * An option of a sink has a value that cannot work.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-metrics/Sink/InvalidOption")(
-  "InvalidOption",
-  {
-    /** The name of the sink, where it is one's. */
-    sink: Schema.optional(Schema.String),
-    /** The name of the option, as in `retry.initial`. */
-    option: Schema.String,
-    /** What was given. Never a secret: those are `Redacted`. */
-    value: Schema.String,
-    /** What it can be. */
-    expected: Schema.String
-  }
-) {
-  override get message(): string {
-    const of = this.sink === undefined ? "" : `${this.sink}: `
-    return `${of}option ${this.option}: ${this.value} is not ${this.expected}`
-  }
-}
 
 /** What a sink gives as its own defaults: any delivery option, and at least these. */
 export interface SinkDefaults extends DeliveryOptions {
@@ -73,9 +49,6 @@ export interface Resolved {
   readonly requestTimeout: number
   readonly selfMetrics: boolean
 }
-
-/** `setTimeout` fires at once beyond this, and `Effect.sleep` never. */
-export const maxTimer = 2 ** 31 - 1
 
 const maxSlots = 2 ** 30
 
@@ -210,34 +183,3 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
     }
     return failure === undefined ? Effect.succeed(resolved) : Effect.fail(failure)
   })
-
-/** `Duration.decode` takes negative and NaN for zero, which would hide a mistake. */
-export const toMillis = (value: unknown): number | undefined => {
-  const negative =
-    typeof value === "number" ? !(value >= 0) : typeof value === "bigint" ? value < 0n : isNegative(value)
-  if (negative) return undefined
-  try {
-    // What is no DurationInput throws.
-    return Duration.toMillis(Duration.decode(value as Duration.DurationInput))
-  } catch {
-    return undefined
-  }
-}
-
-const isNegative = (value: unknown): boolean =>
-  typeof value === "string"
-    ? value.trim().startsWith("-")
-    : Array.isArray(value) && value.some((part) => !(typeof part === "number" && part >= 0))
-
-export const show = (value: unknown): string => {
-  const text = spell(value)
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text
-}
-
-const spell = (value: unknown): string => {
-  try {
-    return String(typeof value === "string" || typeof value === "object" ? JSON.stringify(value) : value)
-  } catch {
-    return "an object that JSON cannot spell"
-  }
-}

@@ -10,7 +10,8 @@ import { LastPoints, type Total, totals } from "../recording/totals.js"
 import { laneConfig } from "./attach.js"
 import { logNotice } from "./log.js"
 import type { DeliveryOptions } from "./options.js"
-import { type InvalidOption, resolve, type Resolved } from "./resolve.js"
+import type { InvalidOption } from "./checks.js"
+import { resolve, type Resolved } from "./resolve.js"
 import { type LiveHub, Metrics, noopHub, onAmbient } from "./service.js"
 
 /**

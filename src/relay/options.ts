@@ -1,16 +1,9 @@
 /** What the options of broker and worker can be. */
 import { Effect } from "effect"
+import { isWhole, show } from "../delivery/checks.js"
 import { InvalidOption } from "../Sink.js"
 
 type Check = readonly [option: string, value: unknown, isGood: boolean, expected: string]
-
-const show = (value: unknown): string => {
-  const text = typeof value === "string" || Array.isArray(value) ? JSON.stringify(value) : String(value)
-  return text.slice(0, 100)
-}
-
-const isWhole = (value: unknown, most: number): boolean =>
-  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most
 
 export const hostCheck = (host: unknown): Check => [
   "host",
@@ -22,7 +15,7 @@ export const hostCheck = (host: unknown): Check => [
 export const wholeCheck = (option: string, value: unknown, most: number): Check => [
   option,
   value,
-  isWhole(value, most),
+  isWhole(value, 1, most),
   `a whole number from 1 to ${most}`
 ]
 

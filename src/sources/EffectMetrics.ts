@@ -16,7 +16,7 @@
  */
 import { Effect, type Layer, Metric } from "effect"
 import { layerOf, type OpenLanes, type Reading } from "../delivery/pull.js"
-import type { InvalidOption } from "../delivery/resolve.js"
+import type { InvalidOption } from "../delivery/checks.js"
 import type * as Metrics from "../Metrics.js"
 import { check, type Options } from "./effectMetrics/options.js"
 import { type Reader, Readers, type Rules } from "./effectMetrics/readers.js"

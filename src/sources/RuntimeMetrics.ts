@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type { Layer } from "effect"
-import type { InvalidOption } from "../delivery/resolve.js"
+import type { InvalidOption } from "../delivery/checks.js"
 import type * as Metrics from "../Metrics.js"
 import { layerIn } from "./runtime/layer.js"
 import { runtime } from "./runtime/node.js"

@@ -10,12 +10,14 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Layer, Redacted, type Scope } from "effect"
+import { Effect, type Layer, type Redacted, type Scope } from "effect"
 import type * as Path from "node:path"
 import type * as Process from "node:process"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
+import { checked } from "../delivery/checks.js"
 import { load } from "../transport/node.js"
+import { checkAccess } from "./access.js"
 import { samples } from "./dashboard/rows.js"
 import * as Source from "./dashboard/source.js"
 import type { WebError } from "./failure.js"
@@ -49,6 +51,8 @@ export interface Options extends Sink.ReadOptions {
 
 const sink = "dashboard"
 
+const defaultHost = "127.0.0.1"
+
 const defaultPort = 7829
 
 const maxPoints = 100
@@ -56,36 +60,11 @@ const maxPoints = 100
 /** A page that is open is not worth waiting for. */
 const shutdownTimeout = "500 millis"
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
-
-const check = ({
-  host = "127.0.0.1",
-  hosts = [],
-  port = defaultPort,
-  token
-}: Options): Effect.Effect<void, Sink.InvalidOption> => {
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    const expected = "a whole number from 0 to 65535"
-    return new Sink.InvalidOption({ option: "port", value: String(port), expected })
-  }
-  if (typeof host !== "string" || host === "") {
-    return new Sink.InvalidOption({ option: "host", value: JSON.stringify(host), expected: "an address or a name" })
-  }
-  if (!(Array.isArray(hosts) && hosts.every((name) => typeof name === "string" && name !== ""))) {
-    return new Sink.InvalidOption({ option: "hosts", value: String(hosts), expected: "a list of names" })
-  }
-  if (token !== undefined && !(Redacted.isRedacted(token) && /^[!-~]+$/.test(String(Redacted.value(token))))) {
-    const expected = "a Redacted text of visible ASCII characters, without spaces"
-    return new Sink.InvalidOption({ option: "token", value: "<redacted>", expected })
-  }
-  return isLoopback(host) || token !== undefined
-    ? Effect.void
-    : new Sink.InvalidOption({
-        option: "token",
-        value: "undefined",
-        expected: `a token, as others can reach ${JSON.stringify(host)}`
-      })
-}
+const check = ({ host = defaultHost, hosts = [], name = sink, port = defaultPort, token }: Options) =>
+  checked(name, (refuse) => {
+    checkAccess(refuse, { host, hosts, port, token })
+    return {}
+  })
 
 const thisApp: Effect.Effect<Source.App> = Effect.promise(async () => {
   const { argv, pid } = await load<typeof Process>("node:process")
@@ -97,7 +76,7 @@ const thisApp: Effect.Effect<Source.App> = Effect.promise(async () => {
 /** Where the port is taken, on another: what helps to develop must not stand in the way. */
 const listenSomewhere = (
   app: Parameters<typeof listen>[0],
-  { host = "127.0.0.1", port = defaultPort }: Options
+  { host = defaultHost, port = defaultPort }: Options
 ): Effect.Effect<readonly [Address, note: string], WebError, Scope.Scope> => {
   const on = (wanted: number) => listen(app, { host, port: wanted, maxConnections: 100, shutdownTimeout })
   return Effect.map(on(port), (address) => [address, ""] as const).pipe(

@@ -1,6 +1,8 @@
 /** The options of the service over all pipes: what they can be, and what they are where nothing is said. */
-import { Duration, Effect, Option, Redacted } from "effect"
-import { InvalidOption } from "../Sink.js"
+import { Duration, type Effect, type Redacted } from "effect"
+import { checked, isWhole, maxTimer, oneOf, show, toMillis } from "../delivery/checks.js"
+import type { InvalidOption } from "../Sink.js"
+import { checkAccess, isText } from "./access.js"
 import type { HostOptions } from "./host.js"
 import type { ListenOptions } from "./listen.js"
 import { reserved, type ServerOptions } from "./server.js"
@@ -72,57 +74,36 @@ export interface Resolved {
   readonly listen: ListenOptions
 }
 
-/** `setTimeout` fires at once beyond this. */
-const maxTimer = 2 ** 31 - 1
-
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
-
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "" && !value.includes("\0")
-
-const show = (value: unknown): string =>
-  (typeof value === "string" || Array.isArray(value) ? JSON.stringify(value) : String(value)).slice(0, 100)
-
 export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption> =>
-  Effect.suspend(() => {
-    let failure: InvalidOption | undefined
+  checked(undefined, (refuse) => {
     const expect = (option: string, value: unknown, isGood: boolean, expected: string): void => {
-      if (!isGood) failure ??= new InvalidOption({ option, value: show(value), expected })
+      if (!isGood) refuse(option, show(value), expected)
     }
     const whole = (option: keyof Options, least: number, most: number, fallback: number): number => {
       const value: unknown = options[option] ?? fallback
-      const isGood = typeof value === "number" && Number.isInteger(value) && value >= least && value <= most
-      expect(option, value, isGood, `a whole number from ${least} to ${most}`)
-      return isGood ? value : fallback
+      expect(option, value, isWhole(value, least, most), `a whole number from ${least} to ${most}`)
+      return isWhole(value, least, most) ? value : fallback
     }
     const millis = (option: keyof Options, least: number, fallback: number): number => {
       const value: unknown = options[option]
       if (value === undefined) return fallback
-      const decoded = Option.getOrUndefined(Duration.decodeUnknown(value))
-      const found = decoded === undefined ? NaN : Duration.toMillis(decoded)
+      const found = toMillis(value) ?? NaN
       expect(option, value, found >= least, least > 0 ? `a duration of at least ${least} ms` : "a duration")
       return Math.min(found, maxTimer)
     }
 
-    const { dir, host = "127.0.0.1", hosts = [], notFound = 404, path = "/stats", sum = "by-kind", token } = options
-    const { counters = "by-process", trustOthers = false } = options
-    expect("host", host, isText(host), "an address or a name")
+    const { dir, host = "127.0.0.1", hosts = [], path = "/stats", port = 7828, token } = options
+    const { trustOthers = false } = options
+    checkAccess(refuse, { host, hosts, port, token })
     expect("dir", dir, dir === undefined || isText(dir), "a folder")
     expect("path", path, isText(path) && /^\/[\w.~!$&'()*+,;=:@%/-]*$/.test(path), "a path that starts with /")
     expect("path", path, !reserved.includes(path), `a path of its own: there are ${reserved.join(", ")}`)
-    expect("hosts", hosts, Array.isArray(hosts) && hosts.every(isText), "a list of names")
-    expect("notFound", notFound, notFound === 404 || notFound === 400, "400 or 404")
-    expect("sum", sum, sum === "by-kind" || sum === "plain", 'one of "by-kind", "plain"')
-    const isMode = counters === "by-process" || counters === "summed"
-    expect("counters", counters, isMode, 'one of "by-process", "summed"')
     expect("trustOthers", trustOthers, typeof trustOthers === "boolean", "true or false")
-    if (token !== undefined) {
-      const isGood = Redacted.isRedacted(token) && /^[!-~]+$/.test(String(Redacted.value(token)))
-      expect("token", token, isGood, "a Redacted text of visible ASCII characters, without spaces")
-    } else {
-      expect("token", undefined, !isText(host) || isLoopback(host), `a token, as others can reach ${show(host)}`)
-    }
+    const notFound = oneOf(refuse, "notFound", options.notFound ?? 404, [404, 400])
+    const sum = oneOf(refuse, "sum", options.sum ?? "by-kind", ["by-kind", "plain"])
+    const counters = oneOf(refuse, "counters", options.counters ?? "by-process", ["by-process", "summed"])
 
-    const resolved: Resolved = {
+    return {
       dir,
       host: {
         sum,
@@ -140,10 +121,9 @@ export const resolve = (options: Options): Effect.Effect<Resolved, InvalidOption
       server: { path, token, hosts, notFound },
       listen: {
         host,
-        port: whole("port", 0, 65_535, 7828),
+        port,
         maxConnections: whole("maxConnections", 1, 65_536, 256),
         shutdownTimeout: Duration.millis(millis("shutdownTimeout", 0, 2_000))
       }
     }
-    return failure === undefined ? Effect.succeed(resolved) : Effect.fail(failure)
   })

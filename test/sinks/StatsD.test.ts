@@ -367,6 +367,8 @@ describe("StatsD's options", () => {
         ["quantiles", { quantiles: [2] }],
         ["pacing.burstBytes", { pacing: { burstBytes: 0 } }],
         ["pacing.pause", { pacing: { pause: 0 } }],
+        ["pacing.pause", { pacing: { pause: "soon" } }],
+        ["quantiles", { quantiles: 0.5 }],
         ["aggregate.timer", { aggregate: { timer: 1 } }]
       ]
       for (const [option, options] of bad) assert.strictEqual(yield* refused(options), option, JSON.stringify(options))

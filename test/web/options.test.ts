@@ -45,7 +45,7 @@ describe("the options of StatsServer", () => {
         // As from JavaScript.
         [
           JSON.parse('{"counters":"all"}') as StatsServer.Options,
-          'option counters: "all" is not one of "by-process", "summed"'
+          'option counters: "all" is not one of by-process, summed'
         ],
         [{ hosts: [""] }, 'option hosts: [""] is not a list of names']
       ]

@@ -1,11 +1,12 @@
 /**
  * The options of the Graphite sink, and what they come to. One that cannot work is an error when the layer is built.
  */
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import type { PathOf } from "../../encoding/graphiteNames.js"
 import type { Dialect } from "../../encoding/graphiteRecords.js"
 import type { DeliveryOptions } from "../../Sink.js"
-import { InvalidOption } from "../../Sink.js"
+import * as Checks from "../../delivery/checks.js"
+import type { InvalidOption } from "../../Sink.js"
 import type { Address, TlsOptions } from "../../transport/stream.js"
 
 /** What it is called unless it is given a name. */
@@ -50,41 +51,30 @@ export interface Target {
 const ports = { plaintext: 2003, pickle: 2004 } as const
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.suspend(() => {
-    let failure: InvalidOption | undefined
-    const refuse = (option: string, value: string, expected: string): void => {
-      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value, expected })
-    }
-
+  Checks.checked(options.name ?? sinkName, (refuse) => {
     const { host, naming = "tagged", protocol = "plaintext", quantiles = [0.5, 0.95, 0.99], sanitise = false } = options
-    if (protocol !== "plaintext" && protocol !== "pickle")
-      refuse("protocol", show(protocol), "one of plaintext, pickle")
+    Checks.oneOf(refuse, "protocol", protocol, ["plaintext", "pickle"])
     if (typeof host !== "string" || !isHost(host)) {
       refuse(
         "host",
-        /@/.test(host) ? "the text given" : show(host),
+        /@/.test(host) ? "the text given" : Checks.show(host),
         "a host's name or address, without scheme, port and brackets"
       )
     }
-    const port = options.port ?? ports[protocol]
-    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refuse("port", show(port), "a port, 1 to 65535")
+    const port = Checks.port(refuse, options.port ?? ports[protocol])
     if (naming !== "tagged" && naming !== "dotted" && typeof naming !== "function") {
-      refuse("naming", show(naming), "one of tagged, dotted, or a function that gives a path")
+      refuse("naming", Checks.show(naming), "one of tagged, dotted, or a function that gives a path")
     }
-    for (const q of quantiles) if (!(q >= 0 && q <= 1)) refuse("quantiles", show(q), "a list of numbers from 0 to 1")
-    return failure === undefined
-      ? Effect.succeed({
-          protocol,
-          address: { host, port, tls: options.tls },
-          dialect: { naming, sanitise, quantiles, precision: "s" }
-        })
-      : Effect.fail(failure)
+    Checks.quantiles(refuse, quantiles)
+    return {
+      protocol,
+      address: { host, port, tls: options.tls },
+      dialect: { naming, sanitise, quantiles, precision: "s" }
+    }
   })
 
 /** A name, or an address of version 4 or 6. */
 const isHost = (host: string): boolean => /^[\w.-]+$/.test(host) || /^[\da-f:.]*:[\da-f:.]*(%\w+)?$/i.test(host)
-
-const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100)
 
 /** A host's name with its dots would be several segments of a dotted path, and no other segments may have dots. */
 export const hostTagOf = ({ hostTag, naming }: Options, host: string | undefined): DeliveryOptions["hostTag"] => {

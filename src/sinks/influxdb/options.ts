@@ -5,7 +5,8 @@
 import { Effect, Redacted } from "effect"
 import type { Precision } from "../../encoding/influxLine.js"
 import type { DeliveryOptions, SeriesInfo } from "../../Sink.js"
-import { InvalidOption } from "../../Sink.js"
+import * as Checks from "../../delivery/checks.js"
+import type { InvalidOption } from "../../Sink.js"
 import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
 import { type Base, baseOf, headersOf } from "../../transport/poster.js"
 
@@ -90,30 +91,25 @@ const precisions = {
 const paths = { 1: "/write", 2: "/api/v2/write", 3: "/api/v3/write_lp" } as const
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.suspend(() => {
-    let failure: InvalidOption | undefined
-    const refuse = (option: string, value: string, expected: string): void => {
-      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value, expected })
-    }
-    const oneOf = <A extends string | number>(option: string, value: A, all: ReadonlyArray<A>): void => {
-      if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)
-    }
+  Checks.checked(options.name ?? sinkName, (refuse) => {
     const only = (
       option: "org" | "bucket" | "database" | "retentionPolicy" | "consistency",
       versions: string
     ): void => {
       if (options[option] !== undefined && !versions.includes(String(version))) {
-        refuse(option, show(options[option]), `used with version ${version} of InfluxDB`)
+        refuse(option, Checks.show(options[option]), `used with version ${version} of InfluxDB`)
       }
     }
 
-    const version = options.version ?? 1
-    oneOf("version", version, [1, 2, 3])
-    const precision = options.precision ?? "ns"
-    oneOf("precision", precision, ["ns", "us", "ms", "s"])
-    if (options.consistency !== undefined) oneOf("consistency", options.consistency, ["any", "one", "quorum", "all"])
-    const uint = options.uint ?? (version === 1 ? "unsupported" : "supported")
-    oneOf("uint", uint, ["supported", "unsupported"])
+    const version = Checks.oneOf(refuse, "version", options.version ?? 1, [1, 2, 3])
+    const precision = Checks.oneOf(refuse, "precision", options.precision ?? "ns", ["ns", "us", "ms", "s"])
+    if (options.consistency !== undefined) {
+      Checks.oneOf(refuse, "consistency", options.consistency, ["any", "one", "quorum", "all"])
+    }
+    const uint = Checks.oneOf(refuse, "uint", options.uint ?? (version === 1 ? "unsupported" : "supported"), [
+      "supported",
+      "unsupported"
+    ])
 
     const base = baseOf(options.url, /\/(write|api\/v2\/write|api\/v3\/write_lp)?\/?$/, refuse)
     only("database", "13")
@@ -126,12 +122,14 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const named = version === 2 ? "bucket" : "database"
     const destination = options[named]
     if (typeof destination !== "function" && !isName(destination)) {
-      refuse(named, destination === undefined ? "nothing" : show(destination), "a name, or a function that gives one")
+      refuse(
+        named,
+        destination === undefined ? "nothing" : Checks.show(destination),
+        "a name, or a function that gives one"
+      )
     }
-    const gzip = options.gzip ?? 1000
-    if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
-    const quantiles = options.quantiles ?? [0.5, 0.95, 0.99]
-    for (const q of quantiles) if (!(q >= 0 && q <= 1)) refuse("quantiles", show(q), "a list of numbers from 0 to 1")
+    const gzip = Checks.gzip(refuse, options.gzip ?? 1000)
+    const quantiles = Checks.quantiles(refuse, options.quantiles ?? [0.5, 0.95, 0.99])
 
     const headers = headersOf(options.headers, refuse)
     const { password, token, username } = options
@@ -147,9 +145,9 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       )
     }
     if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
-      refuse("username", show(username), "a name without colon and control characters")
+      refuse("username", Checks.show(username), "a name without colon and control characters")
     }
-    if (failure !== undefined || base === undefined || destination === undefined) return Effect.fail(failure!)
+    if (base === undefined || destination === undefined) return undefined
 
     const query = new URLSearchParams()
     if (version === 2 && options.org !== undefined) query.set("org", options.org)
@@ -175,11 +173,8 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       quantiles,
       createDatabase: options.createDatabase === true
     }
-    return Effect.succeed(target)
+    return target
   })
-
-const show = (value: unknown): string =>
-  typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value)).slice(0, 100)
 
 const isName = (name: string | undefined): name is string => name !== undefined && name !== "" && !/\p{Cc}/u.test(name)
 

@@ -4,7 +4,8 @@
 import { Effect, Redacted } from "effect"
 import type { Dialect } from "../../encoding/librato.js"
 import type { DeliveryOptions } from "../../Sink.js"
-import { InvalidOption } from "../../Sink.js"
+import * as Checks from "../../delivery/checks.js"
+import type { InvalidOption } from "../../Sink.js"
 import type { Credentials, Secret } from "../../transport/credentials.js"
 import { basic, secretOf } from "../../transport/credentials.js"
 import { baseOf, headersOf } from "../../transport/poster.js"
@@ -96,40 +97,30 @@ const addresses = { librato: "https://metrics-api.librato.com", appoptics: "http
 export const urlOf = ({ service, url }: Options): string => String(url ?? addresses[service ?? "librato"])
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.suspend(() => {
-    let failure: InvalidOption | undefined
-    const refuse = (option: string, value: string, expected: string): void => {
-      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value, expected })
-    }
-    const oneOf = <A extends string | boolean>(option: string, value: A, all: ReadonlyArray<A>): A => {
-      if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)
-      return value
-    }
-
-    const service = oneOf("service", options.service ?? "librato", ["librato", "appoptics"])
-    const api = oneOf("api", options.api ?? (service === "appoptics" ? "measurements" : "metrics"), [
+  Checks.checked(options.name ?? sinkName, (refuse) => {
+    const service = Checks.oneOf(refuse, "service", options.service ?? "librato", ["librato", "appoptics"])
+    const api = Checks.oneOf(refuse, "api", options.api ?? (service === "appoptics" ? "measurements" : "metrics"), [
       "metrics",
       "measurements"
     ])
-    if (service === "appoptics" && api === "metrics") refuse("api", show(api), `"measurements" for AppOptics`)
+    if (service === "appoptics" && api === "metrics") refuse("api", Checks.show(api), `"measurements" for AppOptics`)
     const base = baseOf(urlOf(options), /\/(v1\/(metrics|measurements)|v1)?\/?$/, refuse)
     const { email, gzip = Infinity, naming = "folded", period, quantiles = [], sanitise = false, token } = options
     const sourceTags = options.sourceTags ?? ["source", "host"]
-    if (typeof naming !== "function") oneOf("naming", naming, ["folded", "bare"])
+    if (typeof naming !== "function") Checks.oneOf(refuse, "naming", naming, ["folded", "bare"])
     const areKeys = Array.isArray(sourceTags) && sourceTags.every((key) => typeof key === "string" && key !== "")
-    if (!areKeys) refuse("sourceTags", show(sourceTags), "a list of keys of tags")
+    if (!areKeys) refuse("sourceTags", Checks.show(sourceTags), "a list of keys of tags")
     for (const option of ["naming", "sourceTags"] as const) {
       if (api === "measurements" && options[option] !== undefined) {
-        refuse(option, show(options[option]), `used with api: "metrics", as the other has tags`)
+        refuse(option, Checks.show(options[option]), `used with api: "metrics", as the other has tags`)
       }
     }
-    oneOf("sanitise", sanitise, [true, false])
+    Checks.oneOf(refuse, "sanitise", sanitise, [true, false])
     if (period !== undefined && !(Number.isSafeInteger(period) && period >= 1)) {
-      refuse("period", show(period), "a whole number of seconds from 1 on")
+      refuse("period", Checks.show(period), "a whole number of seconds from 1 on")
     }
-    const areQuantiles = Array.isArray(quantiles) && quantiles.every((q) => q >= 0 && q <= 1)
-    if (!areQuantiles) refuse("quantiles", show(quantiles), "a list of numbers from 0 to 1")
-    if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
+    Checks.quantiles(refuse, quantiles)
+    Checks.gzip(refuse, gzip)
 
     const headers = headersOf(options.headers, refuse)
     if (token === undefined) refuse("token", "undefined", "an API token")
@@ -137,11 +128,12 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     if (service === "librato" && email === undefined) {
       refuse("email", "undefined", `that of the account (or service: "appoptics", which has tokens alone)`)
     }
-    if (service === "appoptics" && email !== undefined) refuse("email", show(email), "left out: AppOptics has none")
+    if (service === "appoptics" && email !== undefined)
+      refuse("email", Checks.show(email), "left out: AppOptics has none")
     if (email !== undefined && (email === "" || /[:\p{Cc}]/u.test(email))) {
-      refuse("email", show(email), "an address without colon and control characters")
+      refuse("email", Checks.show(email), "an address without colon and control characters")
     }
-    if (failure !== undefined || base === undefined) return Effect.fail(failure!)
+    if (base === undefined || token === undefined) return undefined
 
     const target: Target = {
       api,
@@ -158,11 +150,8 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       isInClear: base.isInClear,
       gzip
     }
-    return Effect.succeed(target)
+    return target
   })
-
-const show = (value: unknown): string =>
-  typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value)).slice(0, 100)
 
 // In Base64 it could be anything, but no token has blanks or line breaks: they come from files.
 const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)

@@ -1,6 +1,8 @@
 /** The options of a pipe: what they can be, and what they are where nothing is said. */
-import { Duration, Effect } from "effect"
+import type { Duration } from "effect"
+import { Effect } from "effect"
 import { type Dialect, type Label, labels } from "../../encoding/statvent.js"
+import { isWhole, maxTimer, show, toMillis } from "../../delivery/checks.js"
 import * as Sink from "../../Sink.js"
 
 /**
@@ -70,26 +72,15 @@ export const defaultWindow = 100
 const maxWindow = 100_000
 const maxSuffix = 64
 
-/** `setTimeout` fires at once beyond this. */
-const maxTimer = 2 ** 31 - 1
-
 const modes = { owner: 0o600, group: 0o640, all: 0o644 }
 
 const defaultFormatName = (name: string, label: Label): string =>
   name.includes("{0}") ? name.replaceAll("{0}", label) : `${name}.${label}`
 
 const millisOf = (value: unknown): number | undefined => {
-  try {
-    // Callers without types may give anything, which this throws for.
-    const millis = Duration.toMillis(Duration.decode(value as Duration.DurationInput))
-    return millis > 0 ? Math.min(millis, maxTimer) : undefined
-  } catch {
-    return undefined
-  }
+  const millis = toMillis(value)
+  return millis !== undefined && millis > 0 ? Math.min(millis, maxTimer) : undefined
 }
-
-const show = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : typeof value === "function" ? "it" : String(value)
 
 /** As an option of its own is told, before anything of it is used. */
 export const resolve = (options: Options): Effect.Effect<Resolved, Sink.InvalidOption> => {
@@ -109,7 +100,7 @@ export const resolve = (options: Options): Effect.Effect<Resolved, Sink.InvalidO
       `1 to ${maxSuffix} letters, digits, _, . and -`
     ],
     ["readableBy", Object.hasOwn(modes, readableBy), "one of owner, group, all"],
-    ["window", Number.isInteger(window) && window >= 1 && window <= maxWindow, `a whole number from 1 to ${maxWindow}`],
+    ["window", isWhole(window, 1, maxWindow), `a whole number from 1 to ${maxWindow}`],
     ["formatName", isNaming(formatName), `a function that gives each of ${labels.join(", ")} a text of its own`],
     ["totals", isFlag(totals), "true or false"],
     ["floats", ["fixed", "shortest"].includes(floats), "one of fixed, shortest"],

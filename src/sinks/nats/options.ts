@@ -4,6 +4,7 @@
 import type { Duration } from "effect"
 import { Effect } from "effect"
 import type { DeliveryOptions } from "../../Sink.js"
+import { show } from "../../delivery/checks.js"
 import { InvalidOption } from "../../Sink.js"
 import type { Problem, Server, ServerOptions, StreamSettings } from "../../transport/natsOptions.js"
 import { millisOf, resolveServer } from "../../transport/natsOptions.js"
@@ -29,9 +30,6 @@ export interface Target {
   readonly settings: StreamSettings
   readonly publisher: string | undefined
 }
-
-const show = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : String(value)
 
 const invalid = ({ name }: Options, { expected, option, value }: Problem): Effect.Effect<never, InvalidOption> =>
   Effect.fail(new InvalidOption({ sink: String(name ?? sinkName), option, value: show(value), expected }))

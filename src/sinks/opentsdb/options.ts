@@ -5,7 +5,8 @@ import { Duration, Effect, Redacted } from "effect"
 import { isReplacement } from "../../encoding/openTsdbNames.js"
 import type { Dialect, Resolution } from "../../encoding/openTsdbPoints.js"
 import type { DeliveryOptions } from "../../Sink.js"
-import { InvalidOption } from "../../Sink.js"
+import * as Checks from "../../delivery/checks.js"
+import type { InvalidOption } from "../../Sink.js"
 import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
 import { baseOf, headersOf } from "../../transport/poster.js"
 import type { Address, TlsOptions } from "../../transport/stream.js"
@@ -116,66 +117,46 @@ export interface HttpTarget extends Points {
   readonly gzip: number
 }
 
-type Refuse = (option: string, value: string, expected: string) => void
-
-const checking = <A>({ name }: DeliveryOptions, resolve: (refuse: Refuse) => A): Effect.Effect<A, InvalidOption> =>
-  Effect.suspend(() => {
-    let failure: InvalidOption | undefined
-    const resolved = resolve((option, value, expected) => {
-      failure ??= new InvalidOption({ sink: String(name ?? sinkName), option, value, expected })
-    })
-    return failure === undefined ? Effect.succeed(resolved) : Effect.fail(failure)
-  })
-
-const oneOf = <A extends string>(refuse: Refuse, option: string, value: A, all: ReadonlyArray<A>): A => {
-  if (!all.includes(value)) refuse(option, show(value), `one of ${all.join(", ")}`)
-  return value
-}
-
-const pointsOf = (options: PointOptions, resolution: Resolution, refuse: Refuse): Points => {
+const pointsOf = (options: PointOptions, resolution: Resolution, refuse: Checks.Refuse): Points => {
   const { counters = "increase", duplicates = "spread", maxTags = 8, quantiles = [0.5, 0.95, 0.99], sanitise } = options
-  if (!(Number.isInteger(maxTags) && maxTags >= 1)) refuse("maxTags", show(maxTags), "a whole number from 1 on")
+  if (!Checks.isWhole(maxTags, 1, Infinity)) refuse("maxTags", Checks.show(maxTags), "a whole number from 1 on")
   if (sanitise !== undefined && !(typeof sanitise === "string" && isReplacement(sanitise))) {
-    refuse("sanitise", show(sanitise), "made of what goes into names: A-Z a-z 0-9 - _ . /")
+    refuse("sanitise", Checks.show(sanitise), "made of what goes into names: A-Z a-z 0-9 - _ . /")
   }
-  const areQuantiles = Array.isArray(quantiles) && quantiles.every((q) => q >= 0 && q <= 1)
-  if (!areQuantiles) refuse("quantiles", show(quantiles), "a list of numbers from 0 to 1")
   return {
-    resolution: oneOf(refuse, "resolution", options.resolution ?? resolution, ["ms", "s"]),
-    duplicates: oneOf(refuse, "duplicates", duplicates, ["spread", "last"]),
-    counters: oneOf(refuse, "counters", counters, ["increase", "total"]),
+    resolution: Checks.oneOf(refuse, "resolution", options.resolution ?? resolution, ["ms", "s"]),
+    duplicates: Checks.oneOf(refuse, "duplicates", duplicates, ["spread", "last"]),
+    counters: Checks.oneOf(refuse, "counters", counters, ["increase", "total"]),
     maxTags,
     sanitise,
-    quantiles
+    quantiles: Checks.quantiles(refuse, quantiles)
   }
 }
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  checking(options, (refuse) => {
+  Checks.checked(options.name ?? sinkName, (refuse) => {
     const { acknowledge = "none", host, port = 4242, tls } = options
     // A scheme, a path or a port in it would be looked up as a name.
     const isHost = typeof host === "string" && (/^[\w.-]+$/.test(host) || /^[\da-f:.]+(%[\w.-]+)?$/i.test(host))
-    if (!isHost) refuse("host", show(host), "the name or address of a server, without scheme and port")
-    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refuse("port", show(port), "a port, 1 to 65535")
+    if (!isHost) refuse("host", Checks.show(host), "the name or address of a server, without scheme and port")
     return {
       ...pointsOf(options, "s", refuse),
-      address: { host, port, tls },
-      acknowledge: oneOf(refuse, "acknowledge", acknowledge, ["none", "version"])
+      address: { host, port: Checks.port(refuse, port), tls },
+      acknowledge: Checks.oneOf(refuse, "acknowledge", acknowledge, ["none", "version"])
     }
   })
 
 export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarget, InvalidOption> =>
-  checking(options, (refuse) => {
+  Checks.checked(options.name ?? sinkName, (refuse) => {
     const { acknowledge = "queued", gzip = 1000, password, username } = options
     const base = baseOf(options.url, /\/(api\/put)?\/?$/, refuse)
-    oneOf(refuse, "acknowledge", acknowledge, ["queued", "stored"])
-    if (!(gzip >= 0)) refuse("gzip", show(gzip), "a number of bytes, or Infinity")
+    Checks.oneOf(refuse, "acknowledge", acknowledge, ["queued", "stored"])
     if ((username === undefined) !== (password === undefined)) {
       const lacking = username === undefined ? "username" : "password"
       refuse(lacking, "undefined", "left out: user name and password go together")
     }
     if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
-      refuse("username", show(username), "a name without colon and control characters")
+      refuse("username", Checks.show(username), "a name without colon and control characters")
     }
     const headers = headersOf(options.headers, refuse)
     const hasSecrets = password !== undefined || Object.values(options.headers ?? {}).some(Redacted.isRedacted)
@@ -189,12 +170,10 @@ export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarge
           ? Effect.succeed(undefined)
           : Effect.map(secretOf("password", password), (secret) => basic(username, secret, secret)),
       isInClear: hasSecrets && base?.isInClear === true,
-      gzip
+      gzip: Checks.gzip(refuse, gzip)
     }
   })
 
 /** So that the server says what it has not stored yet before nobody listens any more. */
 const syncMillis = (requestTimeout: Duration.DurationInput = "10 seconds"): number =>
   Math.max(1, Math.floor(Duration.toMillis(requestTimeout) * 0.9))
-
-const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100)

@@ -1,11 +1,12 @@
 /**
  * The options of the StatsD sink, and what they come to. A combination that cannot work is an error when the layer is built.
  */
-import { Duration, Effect } from "effect"
+import type { Duration, Effect } from "effect"
 import type { Dialect } from "../../encoding/statsd.js"
 import type { Server, TagStyle } from "../../encoding/statsdNames.js"
 import type { DeliveryOptions } from "../../Sink.js"
-import { InvalidOption } from "../../Sink.js"
+import * as Checks from "../../delivery/checks.js"
+import type { InvalidOption } from "../../Sink.js"
 
 /** What it is called unless it is given a name. */
 export const sinkName = "statsd"
@@ -95,15 +96,10 @@ const maxDatagram = 65_507
 const dogStatsDOnly = ["containerId", "externalData", "cardinality", "packedValues", "telemetry"] as const
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.suspend(() => {
-    let failure: InvalidOption | undefined
-    const refuse = (option: string, value: unknown, expected: string): void => {
-      failure ??= new InvalidOption({ sink: String(options.name ?? sinkName), option, value: show(value), expected })
-    }
-    const oneOf = <A extends string>(option: keyof Options, value: A, all: ReadonlyArray<A>): A => {
-      if (!all.includes(value)) refuse(option, value, `one of ${all.join(", ")}`)
-      return value
-    }
+  Checks.checked(options.name ?? sinkName, (tell) => {
+    const refuse: Refuse = (option, value, expected) => tell(option, Checks.show(value), expected)
+    const oneOf = <A extends string>(option: keyof Options, value: A, all: ReadonlyArray<A>): A =>
+      Checks.oneOf(tell, option, value, all)
 
     const protocol = oneOf("protocol", options.protocol ?? "udp", ["udp", "uds", "tcp"])
     const server = oneOf("dialect", options.dialect ?? "etsy", ["etsy", "dogstatsd"])
@@ -116,7 +112,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     }
     if (isUnix && (path === "" || path.includes("\0"))) refuse("path", options.path, "the path of a Unix socket")
     if (!isUnix && !/^[\w.:%-]+$/.test(host)) refuse("host", host, "a name or an address, without scheme and port")
-    if (!isUnix && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) refuse("port", port, "a port, 1 to 65535")
+    if (!isUnix) Checks.port(tell, port)
     const socket = oneOf("socket", options.socket ?? "datagram", ["datagram", "stream"])
 
     const tags = oneOf("tagStyle", options.tagStyle ?? (server === "etsy" ? "graphite" : "datadog"), [
@@ -138,14 +134,13 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       ...(["h", "d", "ms", "none"] as const)
     ])
     const most = options.maxPacketBytes ?? (isUnix ? 8192 : 1432)
-    if (!(Number.isInteger(most) && most >= 64 && most <= maxDatagram)) {
+    if (!Checks.isWhole(most, 64, maxDatagram)) {
       refuse("maxPacketBytes", most, `a whole number from 64 to ${maxDatagram}`)
     }
     if (protocol === "tcp" && options.maxPacketBytes !== undefined) {
       refuse("maxPacketBytes", most, "used with protocol tcp, which has no packets")
     }
-    const quantiles = options.quantiles ?? [0.5, 0.95, 0.99]
-    for (const q of quantiles) if (!(q >= 0 && q <= 1)) refuse("quantiles", q, "a list of numbers from 0 to 1")
+    const quantiles = Checks.quantiles(tell, options.quantiles ?? [0.5, 0.95, 0.99])
     for (const option of ["containerId", "externalData"] as const) {
       const value = options[option]
       if (value !== undefined && !/^[\w.:,/=+-]+$/.test(value)) refuse(option, value, "letters, digits and _.:,/=+-")
@@ -155,9 +150,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     }
     const pacing = pacingOf(options.pacing, refuse)
     const deltas = options.deltas ?? (() => false)
-    if (failure !== undefined) return Effect.fail(failure)
-
-    return Effect.succeed<Target>({
+    return {
       destination: isUnix
         ? { _tag: socket === "datagram" ? "unixgram" : "unixstream", path }
         : { _tag: protocol, host, port },
@@ -176,19 +169,18 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       // Who writes to a full Unix socket is told so.
       pacing: isUnix ? unpaced : pacing,
       telemetry: options.telemetry === true
-    })
+    }
   })
 
 const unpaced = { burstBytes: Number.POSITIVE_INFINITY, pauseMillis: 1 }
 
-const pacingOf = (
-  pacing: Options["pacing"],
-  refuse: (option: string, value: unknown, expected: string) => void
-): Target["pacing"] => {
+type Refuse = (option: string, value: unknown, expected: string) => void
+
+const pacingOf = (pacing: Options["pacing"], refuse: Refuse): Target["pacing"] => {
   if (pacing === "none") return unpaced
   const { burstBytes = 16_384, pause = "4 millis" } = pacing ?? {}
   if (!(burstBytes >= 1)) refuse("pacing.burstBytes", burstBytes, "a number of bytes of at least 1")
-  const pauseMillis = Duration.toMillis(pause)
+  const pauseMillis = Checks.toMillis(pause) ?? NaN
   if (!(pauseMillis >= 1 && pauseMillis <= 1000)) refuse("pacing.pause", pause, "a duration from 1 ms to 1 s")
   return { burstBytes, pauseMillis }
 }
@@ -203,5 +195,3 @@ const originOf = ({ cardinality, containerId, externalData }: Options): string =
   )
     .map(([field, value]) => (value === undefined ? "" : `|${field}:${value}`))
     .join("")
-
-const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100)

@@ -1,9 +1,11 @@
 /**
  * The options of the ZeroMQ sink, and what they come to. One that cannot work is an error when the layer is built.
  */
-import { Duration, Effect, Option } from "effect"
+import type { Effect } from "effect"
+import { Duration, Option } from "effect"
 import type { DeliveryOptions } from "../../Sink.js"
-import { InvalidOption } from "../../Sink.js"
+import * as Checks from "../../delivery/checks.js"
+import type { InvalidOption } from "../../Sink.js"
 
 /** What it is called unless it is given a name. */
 export const sinkName = "zeromq"
@@ -42,11 +44,8 @@ export interface Target {
   readonly highWaterMark: number
 }
 
-const show = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : String(value)
-
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.suspend(() => {
+  Checks.checked(options.name ?? sinkName, (refuse) => {
     const {
       format = "native",
       highWaterMark = 1000,
@@ -58,7 +57,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const problem = (
       [
         [typeof host === "string" && isHost(host), "host", host, "a host's name or address, without scheme and port"],
-        [isWhole(port, 65_535), "port", port, "a port from 1 to 65535"],
+        [Checks.isWhole(port, 1, 65_535), "port", port, "a port from 1 to 65535"],
         [format === "native" || format === "zibrato", "format", format, "one of native, zibrato"],
         [typeof source === "string" && isSource(source), "source", source, "a text without |"],
         [
@@ -67,19 +66,20 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
           publisher,
           "a text of at most 256 characters"
         ],
-        [isWhole(highWaterMark, 2 ** 30), "highWaterMark", highWaterMark, "a whole number from 1 to 1073741824"]
+        [
+          Checks.isWhole(highWaterMark, 1, 2 ** 30),
+          "highWaterMark",
+          highWaterMark,
+          "a whole number from 1 to 1073741824"
+        ]
       ] as const
     ).find(([isGood]) => !isGood)
-    if (problem === undefined) return Effect.succeed({ format, highWaterMark, host, port, publisher, source })
-    const [, option, value, expected] = problem
-    return Effect.fail(
-      new InvalidOption({ sink: String(options.name ?? sinkName), option, value: show(value), expected })
-    )
+    if (problem !== undefined) refuse(problem[1], Checks.show(problem[2]), problem[3])
+    return { format, highWaterMark, host, port, publisher, source }
   })
 
 const isHost = (host: string): boolean => /^[\w.:%-]+$/.test(host)
 const isSource = (source: string): boolean => source !== "" && !source.includes("|")
-const isWhole = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most
 
 /** What is queued at the end may take as long as the lane's own shutdown; what that is, the lane checks. */
 export const lingerOf = ({ shutdownTimeout = "5 seconds" }: DeliveryOptions): number =>

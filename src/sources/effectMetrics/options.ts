@@ -3,7 +3,7 @@
  */
 import { type Duration, Effect, type MetricRegistry, Option } from "effect"
 import type { Renamed } from "../../delivery/options.js"
-import { InvalidOption, show } from "../../delivery/resolve.js"
+import { InvalidOption, show } from "../../delivery/checks.js"
 import type { MetricInfo, Rules } from "./readers.js"
 
 /**

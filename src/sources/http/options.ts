@@ -2,7 +2,7 @@
  * Whether options can work, which types say to those who have them. Middlewares are made before an app runs, so it is thrown, and
  * nobody finds out by what is missing.
  */
-import { InvalidOption, show } from "../../delivery/resolve.js"
+import { InvalidOption, show } from "../../delivery/checks.js"
 import { all, type Instrument, type Semantics } from "./names.js"
 
 export interface Common {

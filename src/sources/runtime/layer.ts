@@ -3,7 +3,7 @@
  */
 import { Effect, type Layer, type Scope } from "effect"
 import { layerOf, type OpenLanes, type Reading } from "../../delivery/pull.js"
-import { InvalidOption, show, toMillis } from "../../delivery/resolve.js"
+import { InvalidOption, show, toMillis } from "../../delivery/checks.js"
 import type { Metrics } from "../../delivery/service.js"
 import { allGroups, type Measured, measure, type Rules } from "./groups.js"
 import type { Runtime } from "./node.js"

@@ -29,7 +29,7 @@ const common: ReadonlyArray<readonly [options: Record<string, unknown>, refusal:
   [{ sanitise: "\n" }, /^sanitise: /],
   [{ sanitise: "é" }, /^sanitise: /],
   [{ sanitise: 1 }, /^sanitise: 1/],
-  [{ quantiles: [2] }, /^quantiles: \[2\]/],
+  [{ quantiles: [2] }, /^quantiles: 2$/],
   [{ quantiles: "0.5" }, /^quantiles: /],
   [{ batchSize: 0 }, /^batchSize: 0/]
 ]
