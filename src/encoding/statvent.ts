@@ -1,8 +1,9 @@
 /**
  * statvent's text: a line `name: value` for each number, in whole numbers (`%d`) or floats (`%f`). Three lines that any reader of
  * statvent's takes for numbers stand first, and say how many of the lines behind them are counters, gauges and readings, in this
- * order. A timer or distribution is two counters, its count and sum, and five readings of its last values. What a line cannot carry
- * is refused, series by series; see `statventNames`.
+ * order. A timer or distribution is two counters, its count and sum, and five readings of its last values. What was told to have
+ * fallen, as a sum with negative steps may, is a gauge from then on: who adds up processes takes a counter that falls for that of
+ * another process. What a line cannot carry is refused, series by series; see `statventNames`.
  *
  * It is made in two parts, so that neither holds the event loop for long: `take` notes the state of everything at once, and
  * `write` sorts what there is to be sorted, as many distributions at a time as are asked for.
@@ -75,6 +76,9 @@ interface Kept {
   /** Each line up to its value. */
   readonly heads: ReadonlyArray<Uint8Array>
   readonly fault: string | undefined
+  /** The counter's value or the distribution's sum, as it was told last; `hasFallen`: it was told to be less than before. */
+  last: number | bigint
+  hasFallen: boolean
 }
 
 const newline = 10
@@ -131,7 +135,7 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
     } catch {
       reason = `its name ${quote(series.name)} makes formatName throw`
     }
-    const kept: Kept = { heads, fault: reason }
+    const kept: Kept = { heads, fault: reason, last: Number.NEGATIVE_INFINITY, hasFallen: false }
     series.encoded = kept
     return kept
   }
@@ -181,23 +185,28 @@ export const make = ({ floats, formatName, integers, totals }: Dialect): Encoder
       const lines = { counters: 0, gauges: 0 }
       counters.at = gauges.at = readings.at = 0
       const distributions: Array<Several> = []
+      const putSum = (kept: Kept, head: Uint8Array, value: number | bigint, isInt: boolean): void => {
+        kept.hasFallen ||= value < kept.last
+        kept.last = value
+        put(kept.hasFallen ? gauges : counters, head, value, isInt)
+        lines[kept.hasFallen ? "gauges" : "counters"]++
+      }
       for (const total of all) {
         const { series } = total
-        const { fault, heads } = keptOf(series)
+        const kept = keptOf(series)
+        const { fault, heads } = kept
         const isInt = series.valueType === "int"
         if (fault !== undefined) refused.push({ series, reason: fault })
-        else if (total._tag === "count") {
-          put(counters, heads[0]!, total.value, isInt)
-          lines.counters++
-        } else if (total._tag === "gauge") {
+        else if (total._tag === "count") putSum(kept, heads[0]!, total.value, isInt)
+        else if (total._tag === "gauge") {
           put(gauges, heads[0]!, total.value, isInt)
           lines.gauges++
         } else {
           const { histogram, recent } = total
           if (totals) {
             put(counters, heads[0]!, histogram.count, true)
-            put(counters, heads[1]!, histogram.sum, isInt)
-            lines.counters += 2
+            lines.counters++
+            putSum(kept, heads[1]!, histogram.sum, isInt)
           }
           if (recent.length > 0) distributions.push(total)
         }

@@ -43,6 +43,27 @@ describe("statvent's text", () => {
     assert.strictEqual(encode([]).text.split("\n").length, 4)
   })
 
+  it("has what was told to have fallen with the gauges from then on: another process's counters start anew", () => {
+    const encoder = Statvent.make(defaults)
+    const [c, d] = [counter("c", 0), distribution("d", [1])]
+    const kinds = (value: number, sum: number) => {
+      const taken = encoder.take([
+        { ...c, value },
+        { ...d, histogram: { count: 1, sum } }
+      ])
+      while (taken.write(1));
+      const { isWhole, stats } = read(new TextDecoder().decode(taken.text()))
+      assert.isTrue(isWhole)
+      return Object.fromEntries(
+        stats.filter(({ key }) => ["c", "d.count", "d.sum"].includes(key)).map(({ key, kind }) => [key, kind])
+      )
+    }
+    assert.deepStrictEqual(kinds(-5, 2), { c: "counter", "d.count": "counter", "d.sum": "counter" })
+    assert.deepStrictEqual(kinds(-5, 3), { c: "counter", "d.count": "counter", "d.sum": "counter" })
+    assert.deepStrictEqual(kinds(-6, 4), { c: "gauge", "d.count": "counter", "d.sum": "counter" })
+    assert.deepStrictEqual(kinds(9, 1), { c: "gauge", "d.count": "counter", "d.sum": "gauge" })
+  })
+
   it("has tags behind the name, with quotes, backslashes and line feeds escaped", () => {
     const tags: ReadonlyArray<Tag> = [
       ["a=b", '1"2'],
