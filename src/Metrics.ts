@@ -138,8 +138,8 @@ export const ledgers: Effect.Effect<ReadonlyArray<LaneLedger>> = Effect.map(Metr
 
 /**
  * Writes what is buffered in the sinks here and around, waits for it, and gives their ledgers: for serverless handlers, and
- * before `process.exit`. A sink whose backend does not answer is waited for until the deadline; the ledgers say what is
- * still buffered.
+ * before `process.exit`. Sinks whose backend does not answer are waited for 5 seconds (`flushWithin` has another deadline);
+ * the ledgers say what is still buffered.
  *
  * @since 0.1.0
  * @category accessors
