@@ -6,7 +6,8 @@ import { Effect, Layer, Runtime, type Scope } from "effect"
 import { Lane } from "../recording/lane.js"
 import type { Point, Series } from "../recording/measurement.js"
 import { short } from "../recording/notices.js"
-import { LastPoints, type Total, totals } from "../recording/totals.js"
+import { type Cell, isSendable } from "../recording/series.js"
+import { LastPoints, type Total, totals, untold } from "../recording/totals.js"
 import { laneConfig } from "./attach.js"
 import { logNotice } from "./log.js"
 import type { DeliveryOptions } from "./options.js"
@@ -104,20 +105,13 @@ const attach = <E, R>(
       }
     }
     let faultOf: ((series: Series) => string | undefined) | undefined
-    const isTold = (series: Series): boolean => {
-      const reason = faultOf?.(series)
+    const isTold = (cell: Cell): boolean => {
+      const { series } = cell
+      const reason = isSendable(cell) ? faultOf?.(series) : "a sum grew too large"
       if (reason !== undefined) {
         lane.warn("invalid", series.name, () => `${JSON.stringify(short(series.name))} is left out: ${reason}`)
       }
       return reason === undefined
-    }
-    const series = function* (): IterableIterator<Total> {
-      for (const total of totals(lane, lane.config.now())) if (isTold(total.series)) yield total
-    }
-    const leftOut = (): number => {
-      let recorded = 0
-      if (faultOf !== undefined) for (const cell of lane.all()) if (!isTold(cell.series)) recorded += cell.recorded
-      return recorded
     }
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     lane.onNotice = () => {
@@ -139,7 +133,7 @@ const attach = <E, R>(
       ledger: () => {
         const { recorded } = lane.gathered()
         const ledger = lane.account.snapshot(recorded, { queued: 0, open: 0, inFlight: 0 })
-        const invalid = leftOut()
+        const invalid = untold(lane, isTold)
         const dropped = invalid === 0 ? ledger.dropped : { ...ledger.dropped, invalid }
         return { ...ledger, delivered: ledger.delivered + recorded - invalid, dropped }
       }
@@ -147,7 +141,7 @@ const attach = <E, R>(
     yield* make({
       name: lane.name,
       refresh: Effect.suspend(() => hub.pull("schedule")),
-      series: () => (faultOf === undefined ? totals(lane, lane.config.now()) : series()),
+      series: () => totals(lane, lane.config.now(), isTold),
       points: () => points.read(),
       leaveOut: (found) => void (faultOf = found)
     })

@@ -5,7 +5,7 @@ import type { Histogram } from "./histogram.js"
 import type { Lane } from "./lane.js"
 import type { Count, Distribution, Gauge, Point } from "./measurement.js"
 import { RecentHistogram } from "./recent.js"
-import { type Cell, isSendable } from "./series.js"
+import type { Cell } from "./series.js"
 
 /**
  * A timer's (in seconds) or a distribution's values since its series began.
@@ -26,9 +26,16 @@ export interface DistributionTotal extends Distribution {
  */
 export type Total = Count | Gauge | DistributionTotal
 
-/** Series that were recorded and can be told, each with the cell's own histogram: to be used before anything is recorded. */
-export function* totals(lane: Lane, millis: number): IterableIterator<Total> {
-  for (const cell of lane.all()) if (cell.recorded > 0 && isSendable(cell)) yield totalOf(cell, millis)
+/** Series that were recorded and are told, each with the cell's own histogram: to be used before anything is recorded. */
+export function* totals(lane: Lane, millis: number, isTold: (cell: Cell) => boolean): IterableIterator<Total> {
+  for (const cell of lane.all()) if (cell.recorded > 0 && isTold(cell)) yield totalOf(cell, millis)
+}
+
+/** How many recordings are in no total. */
+export const untold = (lane: Lane, isTold: (cell: Cell) => boolean): number => {
+  let recorded = 0
+  for (const cell of lane.all()) if (cell.recorded > 0 && !isTold(cell)) recorded += cell.recorded
+  return recorded
 }
 
 const totalOf = (cell: Cell, millis: number): Total => {

@@ -163,6 +163,40 @@ describe("a sink that is read", () => {
     })
   )
 
+  it.effect("counts as dropped what has become too large to be told, and says so once", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      yield* withTotals({ options: { name: "page" } }, (totals) =>
+        Effect.gen(function* () {
+          const whole = Metrics.counter("whole", { valueType: "int" })
+          yield* Metrics.increment(requests)
+          yield* Metrics.incrementBy(whole, Number.MAX_SAFE_INTEGER)
+          yield* Metrics.increment(whole)
+          assert.deepStrictEqual(told(totals), [["requests", 1]])
+          const [{ ledger } = assert.fail()] = yield* Metrics.ledgers
+          assert.deepStrictEqual([ledger.recorded, ledger.delivered, ledger.dropped], [3, 1, { invalid: 2 }])
+          assert.strictEqual(Ledger.imbalance(ledger), 0)
+          yield* Effect.yieldNow()
+        })
+      ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.deepStrictEqual(lines, ['page: "whole" is left out: a sum grew too large'])
+    })
+  )
+
+  it.effect("asks of no series that was not recorded whether it can be told", () =>
+    withTotals({}, (totals) =>
+      Effect.gen(function* () {
+        const asked = new Set<string>()
+        totals.leaveOut(({ name }) => void asked.add(name))
+        yield* Metrics.set(active, NaN)
+        yield* Metrics.increment(requests)
+        yield* Metrics.ledgers
+        assert.deepStrictEqual([...asked], ["requests"])
+      })
+    )
+  )
+
   it.effect("takes names, tags, levels and views as every lane does", () =>
     withTotals({ options: { prefix: "app.", tags: { host: "a" }, levels: ["info"] } }, (totals) =>
       Effect.gen(function* () {
