@@ -21,7 +21,7 @@ import { Effect, type Layer, type Scope } from "effect"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
 import * as Fifo from "../transport/fifo.js"
-import { PipeError } from "./namedPipe/failure.js"
+import { PipeError } from "../transport/fifoFailure.js"
 import { defaultWindow, type Options, resolve, sinkName } from "./namedPipe/options.js"
 import * as Snapshot from "./namedPipe/snapshot.js"
 
@@ -41,7 +41,7 @@ export type { Label } from "../encoding/statvent.js"
  * @since 0.1.0
  * @category errors
  */
-export { PipeError } from "./namedPipe/failure.js"
+export { PipeError } from "../transport/fifoFailure.js"
 
 /** The module loads in a browser, where there is no `process`. */
 const pid = (): number | undefined => {
@@ -61,7 +61,7 @@ const serve = (
       ...resolved,
       name: suffix === undefined ? String(id) : `${id}-${suffix}`,
       snapshot: yield* Snapshot.make(totals, resolved)
-    }).pipe(Effect.mapError(({ path, reason }) => new PipeError({ path, reason })))
+    })
     yield* Effect.logInfo(`${totals.name}: ${path}`)
   })
 

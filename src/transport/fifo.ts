@@ -19,7 +19,8 @@
 import { Cause, Effect, FiberSet } from "effect"
 import type { Scope } from "effect"
 import { type Modules, modules, type Opened, Pipe } from "./fifoPipe.js"
-import { errorOf, type Place, PipeError, type PlaceOptions, prepare } from "./fifoPlace.js"
+import { PipeError } from "./fifoFailure.js"
+import { errorOf, type Place, type PlaceOptions, prepare } from "./fifoPlace.js"
 import { made } from "./fifoWorker.js"
 
 export interface FifoOptions extends PlaceOptions {

@@ -2,28 +2,12 @@
  * Where a pipe is: a folder that others cannot tamper with, and a name in it that nobody else has. Beside it is a folder of this
  * process alone, in which its pipes are made before they get the name.
  */
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import type * as Fs from "node:fs"
 import type * as Os from "node:os"
 import type * as Path from "node:path"
+import { PipeError } from "./fifoFailure.js"
 import { load } from "./node.js"
-
-/**
- * There can be no pipe where one is wanted, for what is there already, or for whose it is. Nothing of it was changed.
- *
- * @since 0.1.0
- * @category errors
- */
-export class PipeError extends Schema.TaggedError<PipeError>("effect-metrics/NamedPipe/PipeError")("PipeError", {
-  /** The pipe, or the folder that is wrong. */
-  path: Schema.String,
-  /** What is wrong with it, and the code of the system's error where there is one. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `${this.path}: ${this.reason}`
-  }
-}
 
 /**
  * Where pipes are unless something else is said: in `$XDG_RUNTIME_DIR`, if that is this user's, or a folder in that for

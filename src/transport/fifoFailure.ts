@@ -1,4 +1,4 @@
-/** What keeps a pipe from being made. */
+/** What keeps a pipe from being made. By itself, as it is known where Node is not. */
 import { Schema } from "effect"
 
 /**
