@@ -63,6 +63,7 @@ export class Catalog {
     const key = this.keyOf(instrument.level, name, tags)
     const kept = this.cells.get(key)
     if (kept !== undefined) return kept
+    if (known?.overflow?.series.key === key) return known.overflow
     if (this.cells.size < this.config.maxSeries) {
       const cell = this.make(instrument, key, name, tags, this.modeOf(instrument), undefined)
       this.cells.set(key, cell)
@@ -75,21 +76,20 @@ export class Catalog {
     if (this.overflowing >= Math.max(16, this.config.maxSeries >>> 1)) {
       return this.refusing(instrument, "series_limit", name)
     }
+    const merged = Tags.merge(this.config.tags, [["overflow", "true"]])
+    const overflowKey = this.keyOf(instrument.level, name, merged)
+    // One that somebody recorded with just these tags.
+    const namesake = this.cells.get(overflowKey)
+    if (namesake !== undefined) {
+      return kind === "gauge" ? this.refusing(instrument, "series_limit", name) : namesake
+    }
     this.lane.warn(
       "overflow",
       name,
       () =>
         `${JSON.stringify(short(name))} has series beyond maxSeries (${this.config.maxSeries}): they share one tagged overflow=true`
     )
-    const merged = Tags.merge(this.config.tags, [["overflow", "true"]])
-    const overflow = this.make(
-      instrument,
-      this.keyOf(instrument.level, name, merged),
-      name,
-      merged,
-      this.modeOf(instrument),
-      undefined
-    )
+    const overflow = this.make(instrument, overflowKey, name, merged, this.modeOf(instrument), undefined)
     if (overflow.kind === "gauge") overflow.overflow = true
     this.overflowing++
     if (known === undefined) this.names.set(nameKey, { kind, overflow, series: 0 })

@@ -187,6 +187,61 @@ describe("windows of a series", () => {
     )
     assert.strictEqual(runs, 300)
   })
+
+  it("the ledger balances after every step, whatever overflows, expires, is resent, cannot be sent, or closes", () => {
+    const what = fc.record({ kind: fc.nat(3), series: fc.nat(4), n: fc.constantFrom(0, 1, 3, Number.MAX_VALUE) })
+    const step = fc.oneof(
+      { weight: 4, arbitrary: what },
+      fc.record({ limit: fc.constantFrom(1, 2, Infinity) }),
+      fc.constantFrom("mark", "deliver", "reopen", "drop", "expire", "later", "close")
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (script, areSeconds) => {
+        const overwrites = areSeconds ? ("s" as const) : null
+        const lane = laneOf({ maxSeries: 3, expireAfterMillis: 500, resendGauges: true, overwrites })
+        const hub = hubOf(lane)
+        let flight: ReadonlyArray<Measurement> = []
+        const record = ({
+          kind,
+          n,
+          series
+        }: {
+          readonly kind: number
+          readonly n: number
+          readonly series: number
+        }): void => {
+          const tags = { s: String(series) }
+          if (kind === 0) counter(hub, "c", tags).incrementBy(n)
+          else if (kind === 1) gauge(hub, "g", tags).incrementBy(n)
+          else if (kind === 2) gauge(hub, "g", tags).set(n)
+          else distribution(hub, "d", tags).record(n)
+        }
+        for (const one of script) {
+          if (typeof one === "object") {
+            if ("limit" in one) flight = [...flight, ...lane.sealDue(one.limit, clock.now)]
+            else record(one)
+          } else if (one === "later") clock.now += 400
+          else if (one === "expire") lane.expire(clock.now)
+          else if (one === "mark") lane.markDue()
+          else if (one === "close") lane.close()
+          else {
+            if (one === "deliver") lane.delivered(flight)
+            else if (one === "drop") lane.dropped(flight, "rejected")
+            else lane.reopen(flight)
+            flight = []
+          }
+          assert.isTrue(balanced(ledgerOf(lane, flight)), JSON.stringify(ledgerOf(lane, flight)))
+        }
+        lane.close()
+        lane.delivered(flight)
+        lane.markDue()
+        lane.dropped(lane.sealDue(Infinity, clock.now), "shutdown_deadline")
+        const end = ledgerOf(lane, [])
+        assert.deepStrictEqual([balanced(end), end.buffered], [true, { queued: 0, open: 0, inFlight: 0 }])
+      }),
+      { numRuns: 500 }
+    )
+  })
 })
 
 describe("the bound of series", () => {
@@ -207,6 +262,43 @@ describe("the bound of series", () => {
     gauge(hub, "g", { a: "3" }).incrementBy(2)
     assert.deepStrictEqual(numbers(sealAll(lane)), { "g{a=1}": 1, "g{overflow=true}": 2 })
     assert.strictEqual(lane.account.refused.get("series_limit"), 1)
+  })
+
+  it("shares the series of who recorded with the overflow series' own tags, so that neither overwrites the other", () => {
+    const lane = laneOf({ maxSeries: 1 })
+    const hub = hubOf(lane)
+    counter(hub, "c", { overflow: "true" }).increment()
+    for (const a of ["1", "2"]) counter(hub, "c", { a }).incrementBy(10)
+    const sealed = sealAll(lane)
+    assert.strictEqual(sealed.length, 1)
+    assert.deepStrictEqual(numbers(sealed), { "c{overflow=true}": 21 })
+  })
+
+  it("keeps a gauge of just those tags apart from what found no room, which is refused", () => {
+    const lane = laneOf({ maxSeries: 1 })
+    const hub = hubOf(lane)
+    gauge(hub, "g", { overflow: "true" }).set(7)
+    gauge(hub, "g", { a: "1" }).incrementBy(2)
+    gauge(hub, "g", { overflow: "true" }).set(8)
+    assert.deepStrictEqual(numbers(sealAll(lane)), { "g{overflow=true}": 8 })
+    assert.strictEqual(lane.account.refused.get("series_limit"), 1)
+  })
+
+  it("has one series of the overflow series' tags also once there is room again", () => {
+    const lane = laneOf({ maxSeries: 1, expireAfterMillis: 1000 })
+    const hub = hubOf(lane)
+    counter(hub, "c", { a: "1" }).increment()
+    counter(hub, "c", { a: "2" }).increment()
+    lane.delivered(sealAll(lane))
+    clock.now += 2000
+    lane.expire(clock.now)
+    counter(hub, "c", { overflow: "true" }).increment()
+    counter(hub, "d", { a: "1" }).increment()
+    counter(hub, "c", { a: "3" }).increment()
+    assert.strictEqual(
+      sealAll(lane).filter(({ series }) => series.name === "c" && series.tags[0]?.[0] === "overflow").length,
+      1
+    )
   })
 
   it("a million tag sets leave memory flat and lose no count", () => {
