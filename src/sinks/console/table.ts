@@ -15,7 +15,7 @@ import {
   type State,
   trend
 } from "./state.js"
-import { escape, padEnd, padStart, truncate, width } from "./text.js"
+import { escape, padEnd, padStart, truncate, truncateStart, width } from "./text.js"
 
 type Paint = (text: string) => string
 
@@ -169,8 +169,19 @@ const header = (layout: Layout): string => {
   return [padEnd("name", layout.label), ...cells, ...trend].join(gap)
 }
 
+/** Cells for tags from which on they tell rows of one name apart. */
+const leastTags = 8
+
+/** Of tags the end is kept: several rows of one name mostly begin alike. */
+const cut = (row: Row, cells: number): string => {
+  if (width(row.label) <= cells) return row.label
+  const room = cells - width(row.name) - 1
+  if (width(row.shortLabel) <= cells || room < leastTags) return truncate(row.shortLabel, cells)
+  return `${row.name}{${truncateStart(row.shortLabel.slice(row.name.length + 1), room)}`
+}
+
 const label = (row: Row, cells: number, colored: boolean): string => {
-  const text = truncate(width(row.label) <= cells ? row.label : row.shortLabel, cells)
+  const text = cut(row, cells)
   const name = text.slice(0, row.name.length)
   const padding = padEnd(text, cells).slice(text.length)
   return colored ? bold(name) + dim(text.slice(name.length)) + padding : text + padding

@@ -86,6 +86,23 @@ export const truncate = (text: string, cells: number): string => {
   return kept + "…"
 }
 
+/** The text in at most `cells`, beginning with an ellipsis where it had to be cut. */
+export const truncateStart = (text: string, cells: number): string => {
+  if (cells <= 0) return ""
+  if (width(text) <= cells) return text
+  const characters = Array.from(text)
+  let first = characters.length
+  let used = 0
+  for (let at = first - 1; at >= 0; at--) {
+    const character = characters[at] ?? ""
+    // A variation selector may add a cell to what stands before it.
+    used += character === "\ufe0f" ? 1 : characterWidth(character)
+    if (used > cells - 1) break
+    first = at
+  }
+  return `…${characters.slice(first).join("")}`
+}
+
 export const padEnd = (text: string, cells: number): string => text + " ".repeat(Math.max(0, cells - width(text)))
 
 export const padStart = (text: string, cells: number): string => " ".repeat(Math.max(0, cells - width(text))) + text

@@ -75,7 +75,16 @@ describe("console table", () => {
 
   it("gives up the tags' keys before it cuts", () => {
     assert.match(render(app, 100, 20), /^http\.requests\{GET,\/users\} /m)
-    assert.match(render(app, 60, 20), /^http\.requests\{[^ =]*… /m)
+    assert.match(render(app, 60, 20), /^http\.requests\{…/m)
+  })
+
+  it("cuts tags at their beginning, so that rows of one name stay apart", () => {
+    const rows = ["200", "404"].map((status) =>
+      count(series("counter", "http.requests", { method: "GET", outcome: "success", route: "/users/:id", status }), 1)
+    )
+    const lines = render(state([rows]), 60, 20).split("\n")
+    assert.match(lines[2] ?? "", /^http\.requests\{…\S*200\} /)
+    assert.match(lines[3] ?? "", /^http\.requests\{…\S*404\} /)
   })
 
   it("never exceeds the terminal, whatever its size and the names", () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { escape, padEnd, padStart, truncate, width, word } from "../../../src/sinks/console/text.js"
+import { escape, padEnd, padStart, truncate, truncateStart, width, word } from "../../../src/sinks/console/text.js"
 
 // All kinds of characters, many of them hostile.
 const texts = fc.oneof(
@@ -63,6 +63,21 @@ describe("console text", () => {
     assert.strictEqual(width("👍"), 2)
     assert.strictEqual(width("❤\ufe0f"), 2)
     assert.strictEqual(width("▁▂█…"), 4)
+  })
+
+  it("cuts the beginning with an ellipsis and never beyond the width", () => {
+    assert.strictEqual(truncateStart("abcdef", 6), "abcdef")
+    assert.strictEqual(truncateStart("abcdef", 5), "…cdef")
+    assert.strictEqual(truncateStart("表示表示", 6), "…表示")
+    assert.strictEqual(truncateStart("abcdef", 1), "…")
+    assert.strictEqual(truncateStart("abcdef", 0), "")
+    fc.assert(
+      fc.property(texts, fc.nat(30), (text, cells) => {
+        const cut = truncateStart(escape(text), cells)
+        assert.isAtMost(width(cut), cells)
+        if (width(escape(text)) <= cells) assert.strictEqual(cut, escape(text))
+      })
+    )
   })
 
   it("cuts with an ellipsis and never beyond the width", () => {
