@@ -189,14 +189,14 @@ describe("windows of a series", () => {
   })
 
   it("the ledger balances after every step, whatever overflows, expires, is resent, cannot be sent, or closes", () => {
-    const what = fc.record({ kind: fc.nat(3), series: fc.nat(4), n: fc.constantFrom(0, 1, 3, Number.MAX_VALUE) })
+    const what = fc.record({ kind: fc.nat(3), series: fc.nat(4), n: fc.constantFrom(1, 3, Number.MAX_VALUE) })
     const step = fc.oneof(
       { weight: 4, arbitrary: what },
       fc.record({ limit: fc.constantFrom(1, 2, Infinity) }),
       fc.constantFrom("mark", "deliver", "reopen", "drop", "expire", "later", "close")
     )
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (script, areSeconds) => {
+      fc.property(fc.array(step, { maxLength: 80, size: "max" }), fc.boolean(), (script, areSeconds) => {
         const overwrites = areSeconds ? ("s" as const) : null
         const lane = laneOf({ maxSeries: 3, expireAfterMillis: 500, resendGauges: true, overwrites })
         const hub = hubOf(lane)
