@@ -179,6 +179,21 @@ describe.concurrent("the page", { skip: noChromium !== false }, () => {
     assert.includeMembers(stops, ["theme", "search", "grid", "detail-close", "All", "Readings", "Value", "1 min"])
   })
 
+  it("shows the table's focus above its rows, which cover what is drawn around it", async () => {
+    const { server } = await served({ series: three() })
+    const { page } = await open(browser, server.url)
+    await page.locator("#body .row").first().waitFor()
+    const ring = () =>
+      page.evaluate(() => {
+        const frame = document.querySelector(".table-frame")
+        return frame === null ? "" : getComputedStyle(frame, "::after").outlineStyle
+      })
+    assert.strictEqual(await ring(), "none")
+    await page.keyboard.press("Tab")
+    await page.locator("#grid").focus()
+    assert.strictEqual(await ring(), "solid")
+  })
+
   it("does not move for those who want no motion", async () => {
     const { server } = await served({ series: three() })
     const { page } = await open(browser, server.url, { reducedMotion: "reduce" })
