@@ -60,6 +60,8 @@ const security = {
 const json = "application/json; charset=utf-8"
 const prometheus = "text/plain; version=0.0.4; charset=utf-8"
 
+const notFound = "The requested resource was not found"
+
 /** Shorter ones fit into a packet as they are. */
 const leastCompressed = 1400
 
@@ -189,7 +191,10 @@ export const make = (source: Source, options: ServerOptions): Effect.Effect<Http
       if (asset !== undefined) return Effect.succeed(asset)
       const route = routes.get(path)
       if (route === undefined) {
-        const body = Json.message("The requested resource was not found", path)
+        // The files are read beside this module, and a bundler takes the module alone.
+        const text =
+          path === "/" ? "The page's files are not there: bundlers have to leave effect-metrics outside" : notFound
+        const body = Json.message(text, path)
         return Effect.succeed({ ...told(options.notFound, ""), body })
       }
       return Effect.flatMap(authorized(request.headers["authorization"]), (isAuthorized) =>

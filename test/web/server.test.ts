@@ -24,8 +24,8 @@ interface Options extends Partial<Server.ServerOptions>, Partial<ListenOptions> 
 
 const serve = (options: Options = {}) =>
   Effect.gen(function* () {
-    const { hosts = [], notFound = 404, path = "/stats", token } = options
-    const app = yield* Server.make(options.source ?? source, { path, token, hosts, notFound })
+    const { assets, hosts = [], notFound = 404, path = "/stats", token } = options
+    const app = yield* Server.make(options.source ?? source, { path, token, hosts, notFound, assets })
     const { maxConnections = 256, shutdownTimeout = "2 seconds", stallMillis } = options
     return yield* listen(app, { host: "127.0.0.1", port: 0, maxConnections, shutdownTimeout, stallMillis })
   })
@@ -200,6 +200,15 @@ describe("the web service", () => {
         assert.strictEqual(answer.status, 400)
         assert.deepStrictEqual(json(answer), { message: "The requested resource was not found", path: "/stats" })
       })
+  )
+
+  it.scopedLive("says why there is no page where a bundler has left its files behind", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ assets: [{ path: "/", contentType: "text/html", file: "missing.html" }] })
+      const answer = yield* ask(server, "/")
+      assert.strictEqual(answer.status, 404)
+      assert.match(answer.body.toString(), /The page's files are not there: bundlers /)
+    })
   )
 
   it.scopedLive("is served under names of its own only", () =>
