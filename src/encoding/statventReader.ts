@@ -137,8 +137,11 @@ const readValue = (text: string): number | bigint | undefined => {
 export const splitKey = (key: string): { readonly name: string; readonly tags: ReadonlyArray<Tag> } => {
   if (key.endsWith('"}')) {
     // A name may have braces of its own; those of its tags are the first from which all the rest is tags.
+    // A key that was read on from there before, and led nowhere, leads nowhere now: else a long line could take for ever.
+    const passed = new Set<number>()
     for (let open = key.indexOf("{", 1); open !== -1; open = key.indexOf("{", open + 1)) {
-      const tags = readTags(key, open + 1)
+      if (passed.has(open)) continue
+      const tags = readTags(key, open + 1, passed)
       if (tags !== undefined) return { name: key.slice(0, open), tags }
     }
   }
@@ -169,7 +172,8 @@ export const rememberKeys = (most: number): Split => {
 
 const reserved = /[={},"]/
 
-const readTags = (key: string, from: number): ReadonlyArray<Tag> | undefined => {
+/** Adds to `passed` where there were escaped braces in the keys of tags. */
+const readTags = (key: string, from: number, passed: Set<number>): ReadonlyArray<Tag> | undefined => {
   const tags: Array<Tag> = []
   let at = from
   /** What stands up to the next `end` that is not escaped. */
@@ -181,6 +185,7 @@ const readTags = (key: string, from: number): ReadonlyArray<Tag> | undefined => 
       if (char === "\\") {
         const escaped = key[++at]
         if (escaped === undefined) return undefined
+        if (escaped === "{" && forbidden !== undefined) passed.add(at)
         text += escaped === "n" ? "\n" : escaped
       } else if (forbidden?.test(char)) return undefined
       else text += char

@@ -64,6 +64,15 @@ describe("reading statvent's text", () => {
     assert.strictEqual(read("a: 1\n", undefined, 1).left, 0)
   })
 
+  it("takes time in proportion to a line, whatever braces it has", () => {
+    // Read anew from each brace, these would take days.
+    for (const braces of ["\\{", '",\\{k=', "{", '{k="', '\\{k="', "{k=", '\\{",']) {
+      const key = `a{k=${braces.repeat(100_000)}"x"y"}`
+      const [stat] = read(`${key}: 1\n`).stats
+      assert.deepStrictEqual([stat?.name.length, stat?.tags], [key.length, []])
+    }
+  })
+
   it("counts lines that are none, and goes on", () => {
     const { malformed, stats } = read("nothing\n: 3\na: b\nb: 0x10\nc: 1_000\nd:\n\ngood: 1\n")
     assert.strictEqual(malformed, 6)
