@@ -107,7 +107,9 @@ export const resolve = (options: DeliveryOptions, defaults: SinkDefaults): Effec
     const name = given("name") ?? defaults.name
     if (typeof name !== "string" || name === "") refuse("name", name, "a name")
     const schedule = given("schedule") ?? Schedule.fixed("10 seconds")
-    if (!Schedule.isSchedule(schedule)) refuse("schedule", schedule, "a Schedule")
+    if (!Schedule.isSchedule(schedule)) {
+      refuse("schedule", schedule, 'a Schedule, such as Schedule.fixed("10 seconds")')
+    }
     const sampleRate: unknown = given("sampleRate") ?? 1
     if (!(typeof sampleRate === "number" && sampleRate >= 0 && sampleRate <= 1)) {
       refuse("sampleRate", sampleRate, "a number from 0 to 1")
