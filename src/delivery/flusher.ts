@@ -77,6 +77,7 @@ export const make = <Payload>(
       const sends = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
       /** Of series whose window was reopened: its weight, until it is written again. */
       const reopened = new Map<Series, number>()
+      lane.onDiscard = (series) => void reopened.delete(series)
       const flushes = new Map<number, Deferred.Deferred<void>>()
       let nextToken = 0
       const logs: Array<Effect.Effect<void>> = []

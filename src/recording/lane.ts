@@ -48,6 +48,8 @@ export class Lane implements Target, Keeper {
   }
   /** Something happened that delivery must look at. Runs within a recording call, so it must be O(1). */
   onNotice: () => void = () => {}
+  /** What an open window held is dropped: it cannot be sent. */
+  onDiscard: (series: Series.LaneSeries) => void = () => {}
   /** Runs before windows are marked due: the lane's place to record about itself. */
   onMark: () => void = () => {}
   closed = false
@@ -286,6 +288,7 @@ export class Lane implements Target, Keeper {
   /** Sums of finite steps may not be finite, nor exact where the series says integers. */
   private discard(cell: Series.Cell): void {
     this.account.drop("invalid", cell.weight)
+    this.onDiscard(cell.series)
     this.warn(
       "invalid",
       cell.series.name,

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, LogLevel, Schedule, Scope, TestClock, Exit } from "effect"
 import { Unavailable } from "../../src/delivery/sink.js"
 import { dropped } from "../../src/Ledger.js"
+import { counter, hubOf } from "../recording/harness.js"
 import { close, collectLogs, pointIds, settle, start, weight } from "./harness.js"
 
 const hour = 3_600_000
@@ -301,6 +302,24 @@ describe("a delivered lane", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(running.ledger().delivered, 100)
       assert.strictEqual(running.backend.stored.length, 1)
+      yield* close(running)
+    })
+  )
+
+  it.effect("counts no window as retried that grew too large meanwhile, and was dropped", () =>
+    Effect.gen(function* () {
+      const running = yield* start({ retry: { jitter: "none" } })
+      const entry = counter(hubOf(running.lane), "a")
+      running.backend.mode = "down"
+      entry.incrementBy(Number.MAX_VALUE)
+      yield* TestClock.adjust("10 seconds")
+      entry.incrementBy(Number.MAX_VALUE)
+      running.backend.mode = "ok"
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(running.ledger().dropped, { invalid: 2 })
+      entry.increment()
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([running.ledger().delivered, running.ledger().retried], [1, 0])
       yield* close(running)
     })
   )
