@@ -7,6 +7,8 @@ export interface Connection {
   readonly isClosed: () => boolean
   readonly close: () => Promise<void>
   readonly closed: () => Promise<void | Error>
+  /** What becomes of it, until it is closed. */
+  readonly status: () => AsyncIterable<{ readonly type: string }>
   readonly publish: (subject: string, payload: string) => void
   readonly request: (subject: string, payload: string, options: { readonly timeout: number }) => Promise<unknown>
 }
@@ -96,7 +98,11 @@ export interface StreamConfig {
 
 export interface Manager {
   readonly streams: {
-    readonly info: (stream: string) => Promise<{ readonly config: StreamConfig }>
+    readonly info: (
+      stream: string
+    ) => Promise<{ readonly config: StreamConfig; readonly state: { readonly last_seq: number } }>
+    /** `null` where there is none. */
+    readonly getMessage: (stream: string, query: { readonly seq: number }) => Promise<{ readonly time: Date } | null>
     readonly add: (
       config: Partial<StreamConfig> & {
         readonly name: string
@@ -106,7 +112,11 @@ export interface Manager {
     ) => Promise<unknown>
   }
   readonly consumers: {
-    readonly info: (stream: string, consumer: string) => Promise<{ readonly config: ConsumerConfig }>
+    readonly info: (
+      stream: string,
+      consumer: string
+    ) => Promise<{ readonly config: ConsumerConfig; readonly delivered: { readonly stream_seq: number } }>
+    readonly delete: (stream: string, consumer: string) => Promise<boolean>
     readonly add: (stream: string, config: Required<ConsumerConfig>) => Promise<unknown>
   }
 }

@@ -39,12 +39,18 @@ const answerMillis = 5000
 const pulls = { max_messages: 100, expires: 10_000, idle_heartbeat: 1000, abort_on_missing_resource: true }
 /** How often an acknowledgement is tried; after that the message is delivered again. */
 const ackTries = 6
+/** How long it takes until all servers of a cluster know again what they stored. */
+const settleMillis = 5000
 
 /** What is kept of a message until it is answered for: not its data, which has been merged by then. */
 interface Held {
   /** Where answers go. */
   readonly reply: string
   readonly deliveries: number
+  readonly seq: number
+  readonly millis: number
+  /** Which of its connection's lives it came in. */
+  readonly life: number
 }
 
 const inProgress = "+WPI"
@@ -80,6 +86,7 @@ export const subscriber = (
     const held = new Set<Held>()
     let connection: Connection | undefined
     let isOver = false
+    let life = 0
 
     const say = ({ reply }: Held, word: string): void => {
       try {
@@ -111,10 +118,22 @@ export const subscriber = (
       })
     )
 
+    /**
+     * A server alone that was killed may have forgotten how far its stream was, and count from 1 again: then another message has
+     * this one's number, which an answer would take away unread.
+     */
+    const isStored = async ({ life: then, millis, seq }: Held): Promise<boolean> => {
+      if (then === life) return true
+      const manager = await loaded.jetstream.jetstreamManager(connection!)
+      const found = await manager.streams.getMessage(settings.stream, { seq })
+      return found !== null && Math.abs(found.time.getTime() - millis) <= 1
+    }
+
     /** Until the server has said that it knows. */
     const acknowledge = async (one: Held): Promise<void> => {
       for (let tries = 1; ; tries++) {
         try {
+          if (!(await isStored(one))) break
           await connection!.request(one.reply, "+ACK", { timeout: answerMillis })
           break
         } catch (error) {
@@ -139,7 +158,7 @@ export const subscriber = (
           .jetstream(connection!, { timeout: answerMillis })
           .publish(settings.deadLetters, data, { msgID, headers })
         held.delete(one)
-        say(one, final)
+        if (await isStored(one)) say(one, final)
         count(`put to ${settings.deadLetters}`, why)
       } catch (error) {
         held.delete(one)
@@ -167,6 +186,48 @@ export const subscriber = (
       release: () => Effect.sync(() => release(one))
     })
 
+    const consumersOf = (levels: ReadonlyArray<string> | undefined) =>
+      levels === undefined
+        ? [{ durable: settings.durable, filter: `${settings.subject}.*` }]
+        : levels.map((level) => ({
+            durable: `${settings.durable}-${levelToken(level)}`,
+            filter: subjectOf(settings.subject, level)
+          }))
+
+    /** Consumers that are ahead of what there is in a stream which counts from 1 again would deliver nothing for long. */
+    const removeAhead = async (made: Connection, durables: ReadonlyArray<string>): Promise<void> => {
+      try {
+        const manager = await loaded.jetstream.jetstreamManager(made)
+        const aheadOf = async (durable: string): Promise<boolean> => {
+          const { delivered } = await manager.consumers.info(settings.stream, durable)
+          const { state } = await manager.streams.info(settings.stream)
+          return delivered.stream_seq > state.last_seq
+        }
+        for (const durable of durables) {
+          if (!(await aheadOf(durable))) continue
+          await sleep(settleMillis)
+          if (isOver || !(await aheadOf(durable))) continue
+          warn(
+            `the stream ${JSON.stringify(settings.stream)} has lost how far it was, and the consumer ${JSON.stringify(durable)} is made anew`
+          )
+          await manager.consumers.delete(settings.stream, durable)
+        }
+      } catch {
+        // It is asked again with the next connection.
+      }
+    }
+
+    const follow = async (made: Connection, levels: ReadonlyArray<string> | undefined): Promise<void> => {
+      for await (const { type } of made.status()) {
+        if (type === "disconnect") life++
+        if (type === "reconnect")
+          void removeAhead(
+            made,
+            consumersOf(levels).map(({ durable }) => durable)
+          )
+      }
+    }
+
     const prepare = async (made: Connection, levels: ReadonlyArray<string> | undefined) => {
       doubt(`the stream ${JSON.stringify(settings.stream)}`, (await prepareStream(loaded, made, settings)).doubts)
       const manager = await loaded.jetstream.jetstreamManager(made)
@@ -182,13 +243,7 @@ export const subscriber = (
             })
           : Promise.reject(error)
       )
-      const consumers =
-        levels === undefined
-          ? [{ durable: settings.durable, filter: `${settings.subject}.*` }]
-          : levels.map((level) => ({
-              durable: `${settings.durable}-${levelToken(level)}`,
-              filter: subjectOf(settings.subject, level)
-            }))
+      const consumers = consumersOf(levels)
       for (const { durable, filter } of consumers) {
         const wanted = {
           durable_name: durable,
@@ -220,7 +275,8 @@ export const subscriber = (
           let consuming: ReadonlyArray<Messages> = []
 
           const take = (message: Message): void => {
-            const one: Held = { reply: message.reply, deliveries: message.info.deliveryCount }
+            const { info, reply, seq } = message
+            const one: Held = { reply, seq, millis: info.timestampNanos / 1e6, deliveries: info.deliveryCount, life }
             // Stopped meanwhile: for somebody else.
             if (stopped) return say(one, atOnce)
             held.add(one)
@@ -248,9 +304,15 @@ export const subscriber = (
           const run = async (): Promise<void> => {
             for (let told = ""; !stopped; await sleep(pauseMillis)) {
               try {
-                if (connection === undefined || connection.isClosed()) connection = await connect(loaded, server, true)
+                // Also where just the stream was gone.
+                life++
+                if (connection === undefined || connection.isClosed()) {
+                  connection = await connect(loaded, server, true)
+                  void follow(connection, levels)
+                }
                 if (isOver) return await disconnect(connection)
                 const durables = await prepare(connection, levels)
+                void removeAhead(connection, durables)
                 told = ""
                 await Promise.all(durables.map(consume))
               } catch (error) {

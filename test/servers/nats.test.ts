@@ -14,6 +14,7 @@ import * as Worker from "../../src/relay/Worker.js"
 import * as Nats from "../../src/sinks/Nats.js"
 import * as Sink from "../../src/Sink.js"
 import { resolveTarget } from "../../src/sinks/nats/options.js"
+import type { Received } from "../../src/transport/messages.js"
 import { publisher } from "../../src/transport/natsPublisher.js"
 import { countOf, nativeFrames } from "../relay/feed.js"
 import { type Backend, backend, ofApps, totals } from "../relay/harness.js"
@@ -438,6 +439,35 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
       })
     )
   }
+
+  it.scopedLive("what was held of a stream that is gone answers for nothing in the one that has its name", () =>
+    Effect.gen(function* () {
+      const made = yield* server()
+      const servers = [at(made)]
+      const received: Array<Received> = []
+      const transport = yield* Transport.nats({ servers })
+      yield* Effect.forkScoped(transport.subscribe([""], (message) => void received.push(message)))
+      const hasReceived = (count: number) =>
+        until(
+          Effect.sync(() => received.length),
+          (length) => length === count
+        )
+      yield* publish(servers, 1)
+      yield* hasReceived(1)
+      const asked = yield* connected(servers)
+      yield* Effect.promise(() => asked.manager.streams.delete("METRICS"))
+      yield* Effect.promise(() => made.kill())
+      yield* Effect.promise(() => made.restart())
+      yield* publish(servers, 2)
+      yield* hasReceived(2)
+      const again = yield* connected(servers)
+      const [first, second] = received
+      yield* first!.acknowledge!
+      assert.strictEqual(yield* stored(again), 1)
+      yield* second!.acknowledge!
+      yield* until(stored(again), (messages) => messages === 0)
+    })
+  )
 
   it.scopedLive("a publisher alone makes its stream again", () =>
     Effect.gen(function* () {
