@@ -478,6 +478,7 @@ describe("a delivered lane", () => {
             ({ annotations }) => annotations.get("package") === "effect-metrics" && annotations.get("sink") === "test"
           )
         )
+        running.backend.mode = "ok"
         yield* close(running)
       }).pipe(Logger.withMinimumLogLevel(LogLevel.All))
   )

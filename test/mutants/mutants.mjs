@@ -659,8 +659,8 @@ export const mutants = [
   {
     name: "a series that was never recorded is told",
     file: "src/recording/totals.ts",
-    find: "cell.recorded > 0 &&",
-    replace: "",
+    find: "cell.recorded > 0 && isTold(cell)",
+    replace: "isTold(cell)",
     tests: totals
   },
   {

@@ -231,7 +231,7 @@ describe("a stream", () => {
       const path = join(yield* inFolder, "socket")
       const stream = yield* Stream.make({ address: { path } })
       const failure = yield* Effect.flip(stream.open)
-      assert.deepInclude(failure, { reason: `could not connect (ENOENT) at ${path}`, ambiguous: false })
+      assert.deepInclude(failure, { reason: `there is no socket (ENOENT) at ${path}`, ambiguous: false })
       const peer = yield* listen(undefined, path)
       yield* stream.write(bytes("a\n"))
       yield* until(() => peer.received[0] === "a\n")
