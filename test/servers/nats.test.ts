@@ -4,7 +4,10 @@ import { connect, type NatsConnection } from "@nats-io/transport-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Redacted, type Scope } from "effect"
 import { spawn } from "node:child_process"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -466,6 +469,35 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
       assert.strictEqual(yield* stored(again), 1)
       yield* second!.acknowledge!
       yield* until(stored(again), (messages) => messages === 0)
+    })
+  )
+
+  it.scopedLive("a worker gets what comes after a server has forgotten how far its stream was", () =>
+    Effect.gen(function* () {
+      const store = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-metrics-nats-store-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const made = yield* server(["-sd", store])
+      const servers = [at(made)]
+      const into = backend()
+      const hasHits = (count: number) =>
+        until(
+          Effect.sync(() => hitsOf(into)),
+          (found) => found === count
+        )
+      yield* worker(servers, into)
+      for (let count = 1; count <= 3; count++) yield* publish(servers, 1)
+      yield* hasHits(3)
+      const asked = yield* connected(servers)
+      yield* until(stored(asked), (messages) => messages === 0)
+      yield* Effect.promise(() => made.kill())
+      // As it is where it is killed while it removes its last message.
+      const messages = join(store, "jetstream", "$G", "streams", "METRICS", "msgs")
+      for (const name of readdirSync(messages)) rmSync(join(messages, name))
+      yield* Effect.promise(() => made.restart())
+      yield* publish(servers, 1)
+      yield* hasHits(4)
     })
   )
 
