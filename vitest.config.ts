@@ -1,21 +1,9 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
 const apart = ["test/servers/**", "test/house/**", "test/package.test.ts"]
-
-/** Longer than any other, it would run on when nothing else is left to run beside it. */
-const longest = "test/house/bench.test.ts"
-
-class LongestFirst extends BaseSequencer {
-  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
-    const sorted = await super.sort(files)
-    const isLongest = ({ moduleId }: TestSpecification) => moduleId.endsWith(longest)
-    return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))]
-  }
-}
 
 // vitest asks for a default export in its configuration.
 export default defineConfig({
@@ -28,7 +16,6 @@ export default defineConfig({
   },
   test: {
     pool: "forks",
-    sequence: { sequencer: LongestFirst },
     hookTimeout: 60_000,
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },
     projects: [
