@@ -195,7 +195,7 @@ export const subscriber = (
           }))
 
     /** Consumers that are ahead of what there is in a stream which counts from 1 again would deliver nothing for long. */
-    const removeAhead = async (made: Connection, durables: ReadonlyArray<string>): Promise<void> => {
+    const removeAhead = async (made: Connection, levels: ReadonlyArray<string> | undefined): Promise<void> => {
       try {
         const manager = await loaded.jetstream.jetstreamManager(made)
         const aheadOf = async (durable: string): Promise<boolean> => {
@@ -203,7 +203,7 @@ export const subscriber = (
           const { state } = await manager.streams.info(settings.stream)
           return delivered.stream_seq > state.last_seq
         }
-        for (const durable of durables) {
+        for (const { durable } of consumersOf(levels)) {
           if (!(await aheadOf(durable))) continue
           await sleep(settleMillis)
           if (isOver || !(await aheadOf(durable))) continue
@@ -220,11 +220,7 @@ export const subscriber = (
     const follow = async (made: Connection, levels: ReadonlyArray<string> | undefined): Promise<void> => {
       for await (const { type } of made.status()) {
         if (type === "disconnect") life++
-        if (type === "reconnect")
-          void removeAhead(
-            made,
-            consumersOf(levels).map(({ durable }) => durable)
-          )
+        if (type === "reconnect") void removeAhead(made, levels)
       }
     }
 
@@ -308,11 +304,11 @@ export const subscriber = (
                 life++
                 if (connection === undefined || connection.isClosed()) {
                   connection = await connect(loaded, server, true)
-                  void follow(connection, levels)
+                  void follow(connection, levels).catch(() => {})
                 }
                 if (isOver) return await disconnect(connection)
                 const durables = await prepare(connection, levels)
-                void removeAhead(connection, durables)
+                void removeAhead(connection, levels)
                 told = ""
                 await Promise.all(durables.map(consume))
               } catch (error) {

@@ -51,6 +51,19 @@ const stored = ({ manager }: Asked, stream = "METRICS"): Effect.Effect<number> =
     Effect.catchAllCause(() => Effect.succeed(-1))
   )
 
+/** As publishers make it, but for what is given. */
+const addStream = ({ manager }: Asked, limits: { readonly max_msgs?: number; readonly max_msg_size?: number }) =>
+  Effect.promise(() =>
+    manager.streams.add({
+      name: "METRICS",
+      subjects: ["metrics.*"],
+      retention: "workqueue",
+      discard: "new",
+      duplicate_window: 1200e9,
+      ...limits
+    })
+  )
+
 const until = <A>(effect: Effect.Effect<A>, is: (value: A) => boolean): Effect.Effect<A> =>
   Effect.repeat(Effect.delay(effect, 20), { until: is })
 
@@ -360,16 +373,7 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
     Effect.gen(function* () {
       const servers = [at(yield* server())]
       const asked = yield* connected(servers)
-      yield* Effect.promise(() =>
-        asked.manager.streams.add({
-          name: "METRICS",
-          subjects: ["metrics.*"],
-          retention: "workqueue",
-          discard: "new",
-          max_msgs: 1,
-          duplicate_window: 1200e9
-        })
-      )
+      yield* addStream(asked, { max_msgs: 1 })
       yield* publish(servers, 1)
       yield* Effect.gen(function* () {
         yield* Metrics.incrementBy(hits, 2)
@@ -550,16 +554,7 @@ describe.skipIf(noNats !== false)(`over JetStream${noNats === false ? "" : ` (${
     Effect.gen(function* () {
       const servers = [at(yield* server())]
       const asked = yield* connected(servers)
-      yield* Effect.promise(() =>
-        asked.manager.streams.add({
-          name: "METRICS",
-          subjects: ["metrics.*"],
-          retention: "workqueue",
-          discard: "new",
-          max_msg_size: 8000,
-          duplicate_window: 1200e9
-        })
-      )
+      yield* addStream(asked, { max_msg_size: 8000 })
       const [lane] = yield* Effect.gen(function* () {
         yield* manyLarge
         yield* Metrics.emit("huge", { text: "x".repeat(9000) })
