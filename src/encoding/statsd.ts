@@ -330,7 +330,9 @@ export const make = (dialect: Dialect): Encode => {
     const { tail } = frame
     const room = Bytes.maxNumberBytes + 1
     const most = Math.min(limit, packer.start + maxPacketBytes)
-    if (joinable === kept && kept.joins === frame && value - value === 0 && output.at + room <= most) {
+    // What is refused must not have touched the line before.
+    const isFinite = Number.isFinite(isTime ? value * 1000 : value)
+    if (joinable === kept && kept.joins === frame && isFinite && output.at + room <= most) {
       output.reserve(room + tail.length)
       output.at -= tail.length
       output.bytes[output.at++] = colon
@@ -434,8 +436,11 @@ export const make = (dialect: Dialect): Encode => {
     joinable = latest
     latest = undefined
     putLines(measurement)
-    if (output.fault !== undefined || output.at > limit) return
-    if (!packer.end(output.at, maxPacketBytes, isLong ? maxEventBytes : maxPacketBytes)) output.fault = tooLarge
+    const isWritten = output.fault === undefined && output.at <= limit
+    if (isWritten && packer.end(output.at, maxPacketBytes, isLong ? maxEventBytes : maxPacketBytes)) return
+    if (isWritten) output.fault = tooLarge
+    // It is taken back, so there is no line to join.
+    latest = undefined
   }
 
   const cover = (measurements: ReadonlyArray<Measurement>, maxBytes: number): Covered => {
