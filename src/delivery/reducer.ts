@@ -408,7 +408,8 @@ const failing = <I>(
 /** The backend answered. */
 const recovered = <I>(state: State<I>, { now }: Moment, out: Out<I>): State<I> => {
   if (state.failures === 0) return state
-  const message = `writes again after ${state.failures} failures in ${seconds(now - state.failingSince)}`
+  const failures = state.failures === 1 ? "a failure" : `${state.failures} failures`
+  const message = `writes again after ${failures} in ${seconds(now - state.failingSince)}`
   if (state.logged) out.push({ _tag: "Log", level: "info", message })
   return { ...state, failures: 0, recoveredAt: now, backoff: 0, notBefore: now, throttled: false }
 }

@@ -294,7 +294,7 @@ describe("waiting between tries", () => {
     flap()
     assert.deepStrictEqual(world.logs.slice(14), [
       "warning: cannot write (Throttled), keeping what is buffered: no",
-      "info: writes again after 1 failures in 1 s"
+      "info: writes again after a failure in 1 s"
     ])
   })
 })
