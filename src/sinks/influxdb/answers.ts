@@ -5,6 +5,7 @@
  * |---|---|---|---|
  * | 204 | | delivered | yes |
  * | other 2xx | empty, or JSON without an error | delivered | yes |
+ * | other 2xx | JSON that breaks off, as the connection did | Unavailable | perhaps |
  * | other 2xx | an error (of a statement), or anything else: a captive portal, a proxy's page | Misconfigured | no |
  * | 3xx | redirects are not followed, as credentials would go along | Misconfigured | no |
  * | 400 | version 3: names the bad lines | those rejected, the rest delivered, or to be written again if it took none | |
@@ -60,6 +61,10 @@ export const judge = (answer: Answer, { lines, nowMillis, sink }: Asked): Verdic
 
   if (status >= 200 && status < 300) {
     if (isPlainSuccess(answer.body)) return delivered
+    if (isCut(answer.body)) {
+      const reason = `${status}, and the rest of the answer did not come`
+      return failed(new Unavailable({ sink, reason, ambiguous: true }))
+    }
     return failed(new Misconfigured({ sink, reason: `${status} with an error or from something else: ${words}` }))
   }
   if (status === 0 || (status >= 300 && status < 400)) {
@@ -156,6 +161,8 @@ const isPlainSuccess = (body: string): boolean => {
   const parsed = membersOf(body)
   return parsed !== undefined && errorOf(parsed) === undefined && parsed["code"] === undefined
 }
+
+const isCut = (body: string): boolean => body.trimStart().startsWith("{") && membersOf(body) === undefined
 
 /** Statements fail with 200, and an error among their results. */
 const errorOf = (parsed: Members): unknown => {

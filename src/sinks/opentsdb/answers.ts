@@ -8,11 +8,12 @@
  * | 2xx, 400 | details: points that the server does not take | those rejected, the rest delivered | the rest |
  * | 2xx, 400 | details: points that could not be stored, or not in time | Throttled if it says so, else Unavailable | perhaps |
  * | 2xx, 400 | details that leave some of the failed points unnamed, or whose end was not read | Rejected: the lane bisects | perhaps the others |
+ * | other 2xx | JSON that breaks off, as the connection did | Unavailable | perhaps |
  * | other 2xx | anything else: a captive portal, a proxy's page | Misconfigured | no |
  * | 3xx | redirects are not followed, as credentials would go along | Misconfigured | no |
  * | 400 | `Chunked request not supported`, content too long: larger than the server takes at once | TooLarge: the lane halves | no |
  * | 400 | the call timed out | Unavailable | perhaps |
- * | 400 | some points had errors, and it does not say which | Rejected: the lane bisects | perhaps the others |
+ * | 400 | some points had errors, and it does not say which, or what it says broke off | Rejected: the lane bisects | perhaps the others |
  * | 400 | anything else: not read as JSON | Rejected: the lane bisects | no |
  * | 401, 403 | | Unauthorized | no |
  * | 404, 405 | read-only, or not OpenTSDB | Misconfigured | no |
@@ -49,11 +50,16 @@ export const judge = (answer: Answer, { body, nowMillis, sink }: Asked): Verdict
   const words = wordsOf(answer.body, parsed)
   const common = { sink, reason: `${status}: ${words === "" ? "no reason given" : words}` }
   const isSuccess = status >= 200 && status < 300
+  const isCut = parsed === undefined && /^\s*(\{|$)/.test(answer.body)
 
   if (isSuccess || status === 400) {
     if (isSuccess && answer.body.trim() === "") return delivered
     const details = parsed === undefined ? cutDetailsOf(answer.body) : detailsOf(parsed)
     if (details !== undefined) return inDetail(details, body, common)
+    if (isSuccess && isCut) {
+      const reason = `${status}, and the rest of the answer did not come`
+      return failed(new Unavailable({ sink, reason, ambiguous: true }))
+    }
     if (isSuccess) return failed(new Misconfigured({ sink, reason: `${status} from something else: ${words}` }))
   }
   if (status === 0 || (status >= 300 && status < 400)) {
@@ -66,7 +72,7 @@ export const judge = (answer: Answer, { body, nowMillis, sink }: Asked): Verdict
     case 400:
       if (/chunked request|too ?long|length exceeded/i.test(words)) return failed(new TooLarge(common))
       if (/timed? ?out/i.test(words)) return failed(new Unavailable({ ...common, ambiguous: true }))
-      return failed(new Rejected({ ...common, ambiguous: /data ?points had errors/i.test(words) }))
+      return failed(new Rejected({ ...common, ambiguous: isCut || /data ?points had errors/i.test(words) }))
     case 401:
     case 403:
       return failed(new Unauthorized(common))

@@ -31,6 +31,7 @@ describe("answers of InfluxDB", () => {
     [202, "{}", delivered],
     [200, "<html>please sign in</html>", "Misconfigured"],
     [200, error("EOF"), "Misconfigured"],
+    [200, '{"resul', "Unavailable?"],
     [200, JSON.stringify({ results: [{ statement_id: 0, error: "invalid name" }] }), "Misconfigured"],
     [200, JSON.stringify({ results: [{ statement_id: 0 }] }), delivered],
     [0, "", "Misconfigured"],
