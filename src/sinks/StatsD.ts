@@ -29,9 +29,9 @@ import type { Packets } from "../encoding/packets.js"
 import * as Lines from "../encoding/statsd.js"
 import * as Metrics from "../Metrics.js"
 import * as Sink from "../Sink.js"
-import * as Datagram from "../transport/datagram.js"
-import type { TransportFailure } from "../transport/failure.js"
-import * as Stream from "../transport/stream.js"
+import type * as Datagram from "../transport/datagram.js"
+import type { Carrier } from "./statsd/carrier.js"
+import { carrierOf } from "./statsd/carrier.js"
 import { fromEnvironment } from "./statsd/environment.js"
 import type { Options, Target } from "./statsd/options.js"
 import { resolveTarget, sinkName } from "./statsd/options.js"
@@ -60,56 +60,6 @@ export type { Packets } from "../encoding/packets.js"
  * @category models
  */
 export type { Server, TagStyle } from "../encoding/statsdNames.js"
-
-/** Moves packets, whatever it is that carries them. */
-interface Carrier {
-  readonly open: Effect.Effect<void, TransportFailure>
-  readonly carry: (packets: Packets) => Effect.Effect<Datagram.Sent | undefined, TransportFailure>
-}
-
-/** An empty line, which all servers skip. */
-const probe = new Uint8Array([10])
-
-const carrierOf = (
-  { name: sink = sinkName, shutdownTimeout: linger }: Options,
-  { destination, pacing }: Target
-): Effect.Effect<Carrier, Sink.InvalidOption, Scope.Scope> => {
-  switch (destination._tag) {
-    case "udp":
-    case "unixgram":
-      return Datagram.make({ address: destination, pacing, probe }).pipe(
-        Effect.mapBoth({
-          onFailure: ({ message }) =>
-            new Sink.InvalidOption({ sink, option: "socket", value: '"datagram"', expected: `possible: ${message}` }),
-          onSuccess: ({ open, send }): Carrier => ({ open, carry: ({ bounds, bytes }) => send(bytes, bounds) })
-        })
-      )
-    case "tcp":
-      return Effect.map(Stream.make({ address: destination, linger }), ({ open, write }): Carrier => ({
-        open,
-        carry: ({ bytes }) => Effect.as(write(bytes), undefined)
-      }))
-    case "unixstream":
-      return Effect.map(Stream.make({ address: destination, linger }), ({ open, write }): Carrier => ({
-        open,
-        carry: (packets) => Effect.as(write(framed(packets)), undefined)
-      }))
-  }
-}
-
-/** Each packet behind its length. */
-const framed = ({ bounds, bytes }: Packets): Uint8Array => {
-  const frames = new Uint8Array(bytes.length + 4 * (bounds.length >> 1))
-  const view = new DataView(frames.buffer)
-  let at = 0
-  for (let i = 0; i < bounds.length; i += 2) {
-    const packet = bytes.subarray(bounds[i], bounds[i + 1])
-    view.setUint32(at, packet.length, true)
-    frames.set(packet, at + 4)
-    at += 4 + packet.length
-  }
-  return frames.subarray(0, at)
-}
 
 const isWhole = (sent: Datagram.Sent | undefined): sent is undefined =>
   sent === undefined || sent.fates.every((fate) => fate === "sent")
@@ -271,8 +221,8 @@ export const layerConfig = (
 /**
  * As `layer`, with options from the environment variables of sprockets-statsd, or of Datadog's clients. What is given here
  * wins over a variable. A value that makes no sense is a `ConfigError` that names its variable; an empty one counts as not
- * set. The agent's are read where one of `DD_AGENT_HOST`, `DD_DOGSTATSD_URL` and `DD_DOGSTATSD_SOCKET` is set and `STATSD_HOST`
- * is not, or by `dialect`.
+ * set. The agent's are read where one of `DD_AGENT_HOST`, `DD_DOGSTATSD_PORT`, `DD_DOGSTATSD_URL` and `DD_DOGSTATSD_SOCKET` is
+ * set and `STATSD_HOST` is not, or by `dialect`.
  *
  * | variable | default | here |
  * |---|---|---|
@@ -281,15 +231,17 @@ export const layerConfig = (
  * | `STATSD_PORT` | 8125 | `port` |
  * | `STATSD_PROTOCOL` | tcp | `protocol`, `tcp` or `udp` |
  * | `STATSD_PREFIX` | `applications.$SERVICE.$ENVIRONMENT` | `prefix`, with a dot behind it; without any of them an error |
- * | | | `view`: `counters.`, `gauges.`, `timers.` and `distributions.` go before names, as they did |
- * | `DD_DOGSTATSD_URL` | | `udp://host:port`, `unixgram:///path`, `unix:///path` (a stream) |
- * | `DD_DOGSTATSD_SOCKET` | | `path` of a Unix socket of datagrams |
+ * | | | `view`: `counters.`, `gauges.`, `timers.`, `distributions.` or `points.` goes before names, as it did |
+ * | `DD_DOGSTATSD_URL` | | `udp://host:port`; `unix:///path` with `socket: "either"`, `unixgram:///path`, `unixstream:///path` |
+ * | `DD_DOGSTATSD_SOCKET` | | `path` of a Unix socket, with `socket: "either"` |
  * | `DD_AGENT_HOST` | localhost | `host`, over UDP |
  * | `DD_DOGSTATSD_PORT` | 8125 | `port` |
  * | `DD_DOGSTATSD_DISABLE` | false | `enabled`, the other way round |
- * | `DD_TAGS` | none | `tags`, as in `team:a,tier:web` |
+ * | `DD_TAGS` | none | `tags`, as in `team:a,tier:web`, or with blanks for commas |
  * | `DD_ENV`, `DD_SERVICE`, `DD_VERSION` | none | the tags `env`, `service` and `version` |
  * | `DD_ENTITY_ID` | none | the tag `dd.internal.entity_id` |
+ * | `DD_EXTERNAL_ENV` | none | `externalData` |
+ * | `DD_CARDINALITY` | none | `cardinality` |
  *
  * @since 0.1.0
  * @category layers

@@ -79,7 +79,8 @@ export const make = ({
     const failure = (code: string): TransportFailure =>
       new TransportFailure({
         reason: `${meanings[code] === undefined ? code : `${meanings[code]} (${code})`} at ${at}`,
-        ambiguous: false
+        ambiguous: false,
+        code
       })
 
     const fail = (port: Port, code: string): void => {

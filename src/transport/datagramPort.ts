@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import type * as Dgram from "node:dgram"
 import type * as Dns from "node:dns"
 import type * as Util from "node:util"
+import { codeOf } from "./failure.js"
 import { loadPackage, type MissingPackage } from "./missing.js"
 import { load } from "./node.js"
 
@@ -32,10 +33,7 @@ export const connectors = (
 ): Effect.Effect<Effect.Effect<ReadonlyArray<Connector>, string>, MissingPackage> =>
   "path" in address ? unixConnectors(address.path) : udpConnectors(address)
 
-const codeOf = (error: unknown): string => {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
-  return typeof code === "string" ? code : "EIO"
-}
+const nameOf = (error: unknown): string => codeOf(error) ?? "EIO"
 
 const udpConnectors = ({ host, port }: { readonly host: string; readonly port: number }) =>
   Effect.promise(async () => {
@@ -51,7 +49,7 @@ const udpConnectors = ({ host, port }: { readonly host: string; readonly port: n
                   .sort((a, b) => a.family - b.family)
                   .map(({ address, family }) => udp(dgram, family === 6 ? "udp6" : "udp4", address, port))
               )
-            : Effect.fail(codeOf(error))
+            : Effect.fail(nameOf(error))
         )
       lookup(host, { all: true }, tell)
     })
@@ -64,12 +62,12 @@ const udp =
     let isConnected = false
     // Without a listener it would end the process.
     socket.on("error", (error) => {
-      if (isConnected) broke(codeOf(error))
-      else ready(codeOf(error))
+      if (isConnected) broke(nameOf(error))
+      else ready(nameOf(error))
     })
     // Told by the callback, and not by the event, what is wrong with the address.
     socket.connect(port, address, (...errors: ReadonlyArray<unknown>) => {
-      if (errors[0] !== undefined) return ready(codeOf(errors[0]))
+      if (errors[0] !== undefined) return ready(nameOf(errors[0]))
       isConnected = true
       // An idle socket is no reason for a process to go on.
       socket.unref()
@@ -78,7 +76,7 @@ const udp =
     return {
       failed: undefined,
       send: (bytes, done) =>
-        socket.send(bytes, (error) => done(error === null || error === undefined ? undefined : codeOf(error))),
+        socket.send(bytes, (error) => done(error === null || error === undefined ? undefined : nameOf(error))),
       close: () => {
         socket.close()
       }
@@ -104,13 +102,13 @@ const unixConnectors = (path: string) =>
       default: { createSocket }
     } = yield* loadPackage<{ readonly default: UnixDgram }>("unix-dgram")
     const { getSystemErrorName } = yield* Effect.promise(() => load<typeof Util>("node:util"))
-    const nameOf = (code: unknown): string =>
+    const unixNameOf = (code: unknown): string =>
       typeof code === "number" && code < 0 ? getSystemErrorName(code) : code === 1 ? "congestion" : "EIO"
     const connector: Connector = (ready, broke) => {
       let isConnected = false
       const socket = createSocket("unix_dgram")
       socket.on("error", (error) => {
-        const code = nameOf("code" in error ? error.code : undefined)
+        const code = unixNameOf("code" in error ? error.code : undefined)
         if (isConnected) broke(code)
         else ready(code)
       })
@@ -125,7 +123,7 @@ const unixConnectors = (path: string) =>
       return {
         failed: undefined,
         send: (bytes, done) =>
-          socket.send(bytes, (error) => done(error === undefined ? undefined : nameOf(error.code))),
+          socket.send(bytes, (error) => done(error === undefined ? undefined : unixNameOf(error.code))),
         close: () => {
           socket.close()
         }

@@ -15,9 +15,17 @@ export class TransportFailure extends Schema.TaggedError<TransportFailure>("effe
     /** For an operator, without secrets. */
     reason: Schema.String,
     /** Whether the other side may have got (some of) it all the same. */
-    ambiguous: Schema.Boolean
+    ambiguous: Schema.Boolean,
+    /** The system's name for it, as in `ECONNREFUSED`, where that is known. */
+    code: Schema.optional(Schema.String)
   }
 ) {}
+
+/** The system's name for an error of Node's. */
+export const codeOf = (error: unknown): string | undefined => {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  return typeof code === "string" ? code : undefined
+}
 
 /** Failures of getting through to the server: nothing of the request was sent. */
 const beforeConnection: Readonly<Record<string, string>> = {

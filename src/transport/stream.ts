@@ -12,7 +12,7 @@
 import { Duration, Effect, Redacted, type Scope } from "effect"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
-import { classify, TransportFailure } from "./failure.js"
+import { classify, codeOf, TransportFailure } from "./failure.js"
 import { load } from "./node.js"
 
 /**
@@ -82,7 +82,7 @@ export const make = ({
 
     const failure = (error: unknown, broke: string): TransportFailure => {
       const { ambiguous, what } = classify(error, broke)
-      return new TransportFailure({ reason: `${what} at ${at}`, ambiguous })
+      return new TransportFailure({ reason: `${what} at ${at}`, ambiguous, code: codeOf(error) })
     }
 
     const drop = (socket: Net.Socket): void => {
@@ -119,7 +119,7 @@ export const make = ({
       })
     }).pipe(
       // Nothing was written yet, whatever went wrong.
-      Effect.mapError(({ reason }) => new TransportFailure({ reason, ambiguous: false }))
+      Effect.mapError(({ code, reason }) => new TransportFailure({ reason, ambiguous: false, code }))
     )
 
     const adopt = (socket: Net.Socket): void => {

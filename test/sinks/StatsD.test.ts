@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Exit, Fiber } from "effect"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import * as Metrics from "../../src/Metrics.js"
 import * as Sink from "../../src/Sink.js"
@@ -261,6 +262,33 @@ describe.skipIf(!isBuilt)(`StatsD over Unix datagrams${isBuilt ? "" : " (unix-dg
   )
 })
 
+describe.skipIf(!isBuilt)(
+  `StatsD over a Unix socket of either type${isBuilt ? "" : " (unix-dgram was not built here)"}`,
+  () => {
+    it.scopedLive("asks the socket which it is, also when it is made again", () =>
+      Effect.gen(function* () {
+        const path = join(yield* folder, "s")
+        const first = yield* receiver(path)
+        const program = Effect.gen(function* () {
+          yield* Metrics.flush.pipe(Effect.zipRight(Metrics.increment(hits)), Effect.replicateEffect(2))
+          yield* Metrics.flush
+          assert.deepStrictEqual(yield* first.until(2), ["hits:1|c", "hits:1|c"])
+          yield* first.kill
+          rmSync(path)
+          const second = yield* unixStream(path)
+          yield* Metrics.incrementBy(hits, 2)
+          yield* Metrics.flush
+          yield* second.until(1)
+          assert.deepStrictEqual(second.lines(), ["hits:2|c"])
+        }).pipe(Effect.scoped)
+        // As DD_DOGSTATSD_SOCKET and a DD_DOGSTATSD_URL of unix: do.
+        const { ledger } = yield* run({ protocol: "uds", socket: "either", path, dialect: "dogstatsd" }, program)
+        assert.deepStrictEqual([ledger.delivered, ledger.dropped], [3, {}])
+      })
+    )
+  }
+)
+
 describe("StatsD where nobody listens", () => {
   it.scopedLive("keeps what is recorded, without spinning, and sends it once somebody does", () =>
     Effect.gen(function* () {
@@ -427,12 +455,15 @@ describe("StatsD from the environment", () => {
         DD_AGENT_HOST: "127.0.0.1",
         DD_DOGSTATSD_PORT: String(port),
         DD_TAGS: "team:a, tier:web",
+        DD_EXTERNAL_ENV: "it-false,cn-web,pu-1",
+        DD_CARDINALITY: "Low",
         DD_ENV: "prod",
         DD_SERVICE: "shop",
-        DD_VERSION: "1.2",
+        DD_VERSION: "shop@1.2",
         DD_ENTITY_ID: "e-1"
       })
-      const tags = "|#dd.internal.entity_id:e-1,env:prod,service:shop,team:b,tier:web,version:1.2"
+      const tags =
+        "|#dd.internal.entity_id:e-1,env:prod,service:shop,team:b,tier:web,version:shop_1.2|e:it-false,cn-web,pu-1|card:low"
       assert.deepStrictEqual(yield* linesWith(variables, { tags: { team: "b" } }), [
         `duration:1000|ms${tags}`,
         `hits:1|c${tags}`
@@ -441,6 +472,8 @@ describe("StatsD from the environment", () => {
         "duration:1000|ms",
         "hits:1|c"
       ])
+      const tagged = (port: number) => ({ DD_DOGSTATSD_PORT: String(port), DD_TAGS: "team:a:b  canary" })
+      assert.include(yield* linesWith(tagged), "hits:1|c|#canary,team:a:b")
       const off = (port: number) => ({ ...variables(port), DD_DOGSTATSD_DISABLE: "true" })
       assert.deepStrictEqual(yield* linesWith(off), [])
     })
@@ -466,7 +499,13 @@ describe("StatsD from the environment", () => {
       assert.match(yield* failureOf({ STATSD_HOST: "h", STATSD_PROTOCOL: "sctp" }), /STATSD_PROTOCOL/)
       assert.match(yield* failureOf({ STATSD_ENABLED: "perhaps" }), /STATSD_ENABLED/)
       assert.match(yield* failureOf({ DD_DOGSTATSD_URL: "http://a" }), /DD_DOGSTATSD_URL/)
-      assert.match(yield* failureOf({ DD_AGENT_HOST: "h", DD_DOGSTATSD_PORT: "x" }), /DD_DOGSTATSD_PORT/)
+      for (const [name, value] of [
+        ["DD_DOGSTATSD_PORT", "x"],
+        ["DD_EXTERNAL_ENV", "a|b"],
+        ["DD_CARDINALITY", "most"]
+      ] as const) {
+        assert.include(yield* failureOf({ DD_AGENT_HOST: "h", [name]: value }), name)
+      }
     })
   )
 

@@ -3,6 +3,7 @@
  */
 import { Config, ConfigError, Effect, Either, Option } from "effect"
 import type { Options } from "./options.js"
+import { originExpected, originText } from "./options.js"
 
 type Read<A> = Effect.Effect<A, ConfigError.ConfigError>
 
@@ -32,52 +33,85 @@ const flag = (name: string, fallback: boolean): Config.Config<boolean> =>
     return on.has(word) ? Either.right(true) : off.has(word) ? Either.right(false) : invalid(name, "true or false")
   })
 
-/** `k:v` separated by commas or blanks. */
-const tagList = (given: string | undefined): Readonly<Record<string, string>> =>
+/** `k:v` separated by commas or, where there are none, by blanks. */
+const tagList = (given: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    (given ?? "")
-      .split(/[,\s]+/)
-      .filter((tag) => tag !== "")
+    given
+      .split(given.includes(",") ? "," : /\s+/)
       .map((tag) => {
-        const colon = tag.indexOf(":")
-        return colon < 0 ? [tag, ""] : [tag.slice(0, colon), tag.slice(colon + 1)]
+        const [key, ...value] = tag.trim().split(":")
+        return [key!, value.join(":")] as const
       })
       .filter(([key]) => key !== "")
   )
 
-const urlExpected = "udp://host:port, unixgram:///path or unix:///path"
+/** Without what would break out of a line. One tag, such as a version `shop@1.2`, must not cost all measurements. */
+const inLine = (text: string): string => text.replace(/[\p{Cc},|#@]/gu, "_")
+
+const urlExpected = "udp://host:port, unix:///path, unixgram:///path or unixstream:///path"
 
 /** Where to, of a `DD_DOGSTATSD_URL`. */
 const addressOf = (url: string): Either.Either<Partial<Options>, ConfigError.ConfigError> => {
   const unix = /^(unix|unixgram|unixstream):\/\/(\/.+)$/.exec(url)
   if (unix !== null) {
-    return Either.right({ protocol: "uds", path: unix[2], socket: unix[1] === "unixgram" ? "datagram" : "stream" })
+    const socket = unix[1] === "unixgram" ? "datagram" : unix[1] === "unixstream" ? "stream" : "either"
+    return Either.right({ protocol: "uds", path: unix[2], socket })
   }
   const udp = /^udp:\/\/(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(url)
   if (udp === null) return invalid("DD_DOGSTATSD_URL", urlExpected)
   return Either.right({ protocol: "udp", host: udp[1]!.replace(/^\[|\]$/g, ""), port: Number(udp[2] ?? 8125) })
 }
 
-const datadog = (host: string | undefined, url: string | undefined, path: string | undefined): Read<Partial<Options>> =>
+interface Agent {
+  readonly host: string | undefined
+  readonly port: string | undefined
+  readonly url: string | undefined
+  readonly path: string | undefined
+}
+
+const agent: Read<Agent> = Effect.all({
+  host: text("DD_AGENT_HOST"),
+  port: text("DD_DOGSTATSD_PORT"),
+  url: text("DD_DOGSTATSD_URL"),
+  path: text("DD_DOGSTATSD_SOCKET")
+})
+
+const cardinalities = ["none", "low", "orchestrator", "high"] as const
+
+const cardinality = Config.mapOrFail(text("DD_CARDINALITY"), (given) => {
+  const known = cardinalities.find((one) => one === given?.toLowerCase())
+  return given === undefined || known !== undefined
+    ? Either.right(known)
+    : invalid("DD_CARDINALITY", `one of ${cardinalities.join(", ")}`)
+})
+
+const externalData = Config.mapOrFail(text("DD_EXTERNAL_ENV"), (given) =>
+  given === undefined || originText.test(given) ? Either.right(given) : invalid("DD_EXTERNAL_ENV", originExpected)
+)
+
+const datadog = ({ host = "localhost", path, url }: Agent): Read<Partial<Options>> =>
   Effect.gen(function* () {
     const address =
       url !== undefined
         ? yield* addressOf(url)
         : path !== undefined
-          ? ({ protocol: "uds", path } as const)
-          : ({ protocol: "udp", host: host ?? "localhost", port: (yield* port("DD_DOGSTATSD_PORT")) ?? 8125 } as const)
+          ? ({ protocol: "uds", path, socket: "either" } as const)
+          : ({ protocol: "udp", host, port: (yield* port("DD_DOGSTATSD_PORT")) ?? 8125 } as const)
     const named = {
       env: yield* text("DD_ENV"),
       service: yield* text("DD_SERVICE"),
       version: yield* text("DD_VERSION"),
       "dd.internal.entity_id": yield* text("DD_ENTITY_ID")
     }
-    const known = Object.entries(named).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))
+    const known = Object.entries(named).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
+    const tags = { ...tagList((yield* text("DD_TAGS")) ?? ""), ...Object.fromEntries(known) }
     return {
       dialect: "dogstatsd",
       ...address,
       enabled: !(yield* flag("DD_DOGSTATSD_DISABLE", false)),
-      tags: { ...tagList(yield* text("DD_TAGS")), ...Object.fromEntries(known) }
+      tags: Object.fromEntries(Object.entries(tags).map(([key, value]) => [inLine(key), inLine(value)])),
+      externalData: yield* externalData,
+      cardinality: yield* cardinality
     }
   })
 
@@ -118,15 +152,13 @@ export const fromEnvironment = (overrides: Partial<Options>): Read<Options | und
     if (!(overrides.enabled ?? (yield* flag("STATSD_ENABLED", true)))) return undefined
     const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
     const statsdHost = yield* text("STATSD_HOST")
-    const agent = yield* text("DD_AGENT_HOST")
-    const url = yield* text("DD_DOGSTATSD_URL")
-    const path = yield* text("DD_DOGSTATSD_SOCKET")
+    const found = yield* agent
     const isDatadog =
       overrides.dialect === undefined
-        ? statsdHost === undefined && (agent ?? url ?? path) !== undefined
+        ? statsdHost === undefined && Object.values(found).some((one) => one !== undefined)
         : overrides.dialect === "dogstatsd"
     const read = isDatadog
-      ? yield* datadog(agent, url, path)
+      ? yield* datadog(found)
       : yield* sprockets(overrides.host ?? overrides.path ?? statsdHost, overrides.prefix)
     return { ...withoutAddress(read, overrides), ...given, tags: { ...read.tags, ...overrides.tags } }
   })

@@ -29,9 +29,10 @@ export interface Options extends DeliveryOptions {
   readonly path?: string | undefined
   /**
    * Of which type the Unix socket is: `"datagram"` needs the optional package unix-dgram; over a `"stream"` each packet goes
-   * behind its length, four bytes, little-endian. Default `"datagram"`.
+   * behind its length, four bytes, little-endian; `"either"` asks the socket, and needs the package if it is of datagrams.
+   * Default `"datagram"`.
    */
-  readonly socket?: "datagram" | "stream" | undefined
+  readonly socket?: "datagram" | "stream" | "either" | undefined
   /** Whose lines: those of etsy's daemon and all that follow it, or DogStatsD's. Default `"etsy"`. */
   readonly dialect?: Server | undefined
   /** How tags are written. Default `"graphite"`, and `"datadog"` for DogStatsD. `"none"` leaves them out. */
@@ -83,7 +84,8 @@ export interface Options extends DeliveryOptions {
 /** Where to, as a transport takes it. */
 export type Destination =
   | { readonly _tag: "udp" | "tcp"; readonly host: string; readonly port: number }
-  | { readonly _tag: "unixgram" | "unixstream"; readonly path: string }
+  /** `unix` is of a type that is not known. */
+  | { readonly _tag: "unixgram" | "unixstream" | "unix"; readonly path: string }
 
 export interface Target {
   readonly destination: Destination
@@ -92,6 +94,11 @@ export interface Target {
   readonly telemetry: boolean
 }
 
+/** What the fields of the origin may hold. */
+export const originText = /^[\w.:,/=+-]+$/
+export const originExpected = "letters, digits and _.:,/=+-"
+
+const unixTags = { datagram: "unixgram", stream: "unixstream", either: "unix" } as const
 const maxDatagram = 65_507
 const dogStatsDOnly = ["containerId", "externalData", "cardinality", "packedValues", "telemetry"] as const
 
@@ -113,7 +120,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     if (isUnix && (path === "" || path.includes("\0"))) refuse("path", options.path, "the path of a Unix socket")
     if (!isUnix && !/^[\w.:%-]+$/.test(host)) refuse("host", host, "a name or an address, without scheme and port")
     if (!isUnix) Checks.port(tell, port)
-    const socket = oneOf("socket", options.socket ?? "datagram", ["datagram", "stream"])
+    const socket = oneOf("socket", options.socket ?? "datagram", ["datagram", "stream", "either"])
 
     const tags = oneOf("tagStyle", options.tagStyle ?? (server === "etsy" ? "graphite" : "datadog"), [
       ...(["graphite", "influx", "librato", "signalfx", "datadog", "none"] as const)
@@ -143,7 +150,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const quantiles = Checks.quantiles(tell, options.quantiles ?? [0.5, 0.95, 0.99])
     for (const option of ["containerId", "externalData"] as const) {
       const value = options[option]
-      if (value !== undefined && !/^[\w.:,/=+-]+$/.test(value)) refuse(option, value, "letters, digits and _.:,/=+-")
+      if (value !== undefined && !originText.test(value)) refuse(option, value, originExpected)
     }
     if (options.cardinality !== undefined) {
       oneOf("cardinality", options.cardinality, ["none", "low", "orchestrator", "high"])
@@ -151,9 +158,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     const pacing = pacingOf(options.pacing, refuse)
     const deltas = options.deltas ?? (() => false)
     return {
-      destination: isUnix
-        ? { _tag: socket === "datagram" ? "unixgram" : "unixstream", path }
-        : { _tag: protocol, host, port },
+      destination: isUnix ? { _tag: unixTags[socket], path } : { _tag: protocol, host, port },
       dialect: {
         server,
         tags,

@@ -10,7 +10,7 @@ import type { Target } from "./options.js"
 
 const intervalMillis = 10_000
 
-const transports = { udp: "udp", tcp: "tcp", unixgram: "uds", unixstream: "uds-stream" } as const
+const transports = { udp: "udp", tcp: "tcp", unixgram: "uds", unix: "uds", unixstream: "uds-stream" } as const
 
 type Count = (
   measurements: ReadonlyArray<Measurement>,
