@@ -99,6 +99,41 @@ const listen = (server: Net.Server, port: number): Effect.Effect<number> =>
     })
   }).pipe(Effect.orDie)
 
+const stopListening = (server: Net.Server): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    // Done at once where it does not listen.
+    server.close(() => resume(Effect.void))
+  })
+
+/**
+ * Keeps the system from giving ports away on which nobody listens for a while: to another proxy, say, which then got what was
+ * meant for this one. A port is taken as long as a connection leaves from it.
+ */
+const makeKeeper: Effect.Effect<
+  { readonly keep: (port: number) => Effect.Effect<void>; readonly giveBack: () => void },
+  never,
+  Scope.Scope
+> = Effect.gen(function* () {
+  const server = Net.createServer((socket) => socket.on("error", () => {}))
+  let kept: Net.Socket | undefined
+  const giveBack = (): void => {
+    kept?.resetAndDestroy()
+    kept = undefined
+  }
+  const serverPort = yield* Effect.acquireRelease(listen(server, 0), () => Effect.suspend(() => stopListening(server)))
+  yield* Effect.addFinalizer(() => Effect.sync(giveBack))
+  return {
+    keep: (port) =>
+      Effect.async((resume) => {
+        giveBack()
+        // Where it cannot be kept, it is free, as any other.
+        const done = (): void => resume(Effect.void)
+        kept = Net.connect({ host, port: serverPort, localAddress: host, localPort: port }, done).on("error", done)
+      }),
+    giveBack
+  }
+})
+
 interface Link {
   readonly release: () => void
   readonly reset: () => void
@@ -156,12 +191,12 @@ export const make = (target: {
     const reset = (): void => {
       for (const link of links) link.reset()
     }
-    const stop = Effect.async<void>((resume) => {
-      // Done at once where it does not listen.
-      server.close(() => resume(Effect.void))
+    const stop = Effect.suspend(() => {
       reset()
+      return stopListening(server)
     })
 
+    const keeper = yield* makeKeeper
     const port = yield* Effect.acquireRelease(listen(server, 0), () => stop)
     return {
       host,
@@ -169,7 +204,8 @@ export const make = (target: {
       fault: (next) =>
         Effect.suspend(() => {
           fault = next
-          if (next === "down") return stop
+          if (next === "down") return Effect.zipRight(stop, keeper.keep(port))
+          keeper.giveBack()
           if (next === "close") reset()
           for (const link of links) link.release()
           return server.listening ? Effect.void : Effect.asVoid(listen(server, port))

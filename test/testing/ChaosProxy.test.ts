@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
+import { existsSync, readFileSync } from "node:fs"
 import * as Net from "node:net"
 import { gzipSync } from "node:zlib"
 import * as ChaosProxy from "../../src/testing/ChaosProxy.js"
@@ -80,6 +81,29 @@ describe("ChaosProxy", () => {
       const after = yield* connect(proxy.port)
       after.socket.write("b")
       yield* until(() => after.read() === "b")
+    })
+  )
+
+  const sockets = "/proc/net/tcp"
+  /** The states of those on a port of this machine. */
+  const statesOf = (port: number): ReadonlyArray<string> => {
+    const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`
+    const rows = readFileSync(sockets, "utf8")
+      .split("\n")
+      .map((row) => row.trim().split(/\s+/))
+    return rows.flatMap(([, at, , state = ""]) => (at === local ? [state] : []))
+  }
+
+  // Nothing else tells that a port is taken on which nobody listens.
+  it.scopedLive.skipIf(!existsSync(sockets))("keeps its port while down, so that nobody else is given it", () =>
+    Effect.gen(function* () {
+      const [listening, established] = ["0A", "01"]
+      const proxy = yield* start
+      yield* proxy.fault("down")
+      yield* proxy.fault("down")
+      assert.deepStrictEqual(statesOf(proxy.port), [established])
+      yield* proxy.fault("none")
+      assert.deepStrictEqual(statesOf(proxy.port), [listening])
     })
   )
 

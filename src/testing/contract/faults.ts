@@ -44,7 +44,8 @@ const revive = (stage: Stage, from: number): Effect.Effect<number, ContractViola
     for (let next = from; Date.now() < end; next++) {
       yield* stage.record(Marks.emit(next, next + 1))
       for (let i = 0; i < 10; i++) {
-        if (Marks.areThere(stage, next, next + 1)(yield* stage.arrived)) return next + 1
+        // Any of them, as on a busy machine each may take longer than the wait for it.
+        if (Marks.among(stage, yield* stage.arrived).some((mark) => mark >= from)) return next + 1
         yield* Effect.sleep(10)
       }
     }
@@ -204,7 +205,7 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
   check(
     subject,
     "accounts for every recording while the backend fails in one way after the other",
-    { ...pressed, batchSize: 25, requestTimeout: "500 millis" },
+    { ...pressed, batchSize: 25, requestTimeout: "1 second" },
     (stage) =>
       Effect.gen(function* () {
         let made = 0
