@@ -1,6 +1,6 @@
 /**
  * Ways in which delivery could be wrong, each a small change to one file that a test must notice. `find` occurs exactly once
- * in `file`, whatever its white space; `tests` are the fewest test files that notice, or options of vitest.
+ * in `file`, whatever its white space; `tests` is the test file that notices, where it is slow `only` the tests so named.
  */
 const flusher = "src/delivery/flusher.ts"
 const reducer = "src/delivery/reducer.ts"
@@ -11,14 +11,14 @@ const attach = "src/delivery/attach.ts"
 const pull = "src/delivery/pull.ts"
 const service = "src/delivery/service.ts"
 
-const shell = ["test/delivery/flusher.test.ts"]
-const laws = ["test/delivery/reducer.laws.test.ts"]
-const enumerated = ["test/delivery/reducer.enumerated.test.ts", "-t", "at a time"]
-const fates = ["test/delivery/fates.test.ts"]
-const queues = ["test/delivery/queue.test.ts"]
-const wiring = ["test/delivery/options.test.ts"]
-const pulled = ["test/delivery/pull.test.ts"]
-const totals = ["test/delivery/totals.test.ts"]
+const shell = { file: "test/delivery/flusher.test.ts" }
+const laws = { file: "test/delivery/reducer.laws.test.ts" }
+const enumerated = { file: "test/delivery/reducer.enumerated.test.ts", only: "at a time" }
+const fates = { file: "test/delivery/fates.test.ts" }
+const queues = { file: "test/delivery/queue.test.ts" }
+const wiring = { file: "test/delivery/options.test.ts" }
+const pulled = { file: "test/delivery/pull.test.ts" }
+const totals = { file: "test/delivery/totals.test.ts" }
 
 export const mutants = [
   // The queue.
