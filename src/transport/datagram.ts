@@ -19,6 +19,8 @@ export interface DatagramOptions {
   readonly pacing: { readonly burstBytes: number; readonly pauseMillis: number }
   /** A datagram that means nothing to the peer. */
   readonly probe: Uint8Array
+  /** How long the host's name is taken for the address that it had. Default half a minute. */
+  readonly nameMillis?: number | undefined
 }
 
 /** What became of each datagram: `rejected` ones are too large for the socket. */
@@ -39,6 +41,7 @@ export interface Sent {
   readonly reason: string | undefined
 }
 
+const defaultNameMillis = 30_000
 /** How long a probe is waited for: on the same host the answer is there at once. */
 const probeMillis = 10
 /** How long a full socket is waited for in one write. */
@@ -63,6 +66,7 @@ const printAddress = (address: Address): string =>
 
 export const make = ({
   address,
+  nameMillis = defaultNameMillis,
   pacing,
   probe
 }: DatagramOptions): Effect.Effect<Datagrams, MissingPackage, Scope.Scope> =>
@@ -71,6 +75,9 @@ export const make = ({
     const candidates = yield* connectors(address)
     const connecting = yield* Effect.makeSemaphore(1)
     let live: Port | undefined
+    /** Where it leads, and when that was looked up. */
+    let liveTo = ""
+    let namedAt = 0
     let pending = 0
     /** Bytes since the last pause, and when the last of them went. */
     let burst = 0
@@ -120,7 +127,7 @@ export const make = ({
     const connectTo = (connector: Connector): Effect.Effect<Port, TransportFailure> =>
       Effect.flatMap(
         Effect.async<Port, TransportFailure>((resume) => {
-          const port = connector(
+          const port = connector.connect(
             (code) => {
               if (code !== undefined) fail(port, code)
               resume(code === undefined ? Effect.succeed(port) : Effect.fail(failure(code)))
@@ -132,25 +139,27 @@ export const make = ({
         answered
       )
 
-    const connected: Effect.Effect<Port, TransportFailure> = Effect.suspend(() =>
-      live !== undefined
-        ? Effect.succeed(live)
-        : connecting.withPermits(1)(
-            Effect.suspend(() =>
-              live !== undefined
-                ? Effect.succeed(live)
-                : candidates.pipe(
-                    Effect.mapError(failure),
-                    Effect.flatMap((all) => Effect.firstSuccessOf(all.map(connectTo))),
-                    Effect.tap((port) =>
-                      Effect.sync(() => {
-                        live = port.failed === undefined ? port : undefined
-                      })
-                    )
-                  )
-            )
-          )
+    const connect: Effect.Effect<Port, TransportFailure> = Effect.gen(function* () {
+      namedAt = performance.now()
+      const all = yield* Effect.mapError(candidates, failure)
+      const before = live
+      if (before !== undefined && all.some(({ to }) => to === liveTo)) return before
+      const [port, to] = yield* Effect.firstSuccessOf(
+        all.map((connector) => Effect.map(connectTo(connector), (port) => [port, connector.to] as const))
+      )
+      if (before !== undefined) fail(before, "moved")
+      live = port.failed === undefined ? port : undefined
+      liveTo = to
+      return port
+    })
+
+    // Where a peer has moved, nobody may be left who says so; but a name that cannot be looked up is no reason to leave it.
+    const connectAgain = Effect.catchAll(connect, (failure) =>
+      live === undefined ? Effect.fail(failure) : Effect.succeed(live)
     )
+
+    const known = Effect.suspend(() => Effect.fromNullable(performance.now() - namedAt < nameMillis ? live : undefined))
+    const connected = Effect.orElse(known, () => connecting.withPermits(1)(Effect.orElse(known, () => connectAgain)))
 
     const sendAll = (port: Port, bytes: Uint8Array, bounds: ReadonlyArray<number>): Effect.Effect<Sent> =>
       Effect.async((resume) => {

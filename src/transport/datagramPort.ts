@@ -24,10 +24,14 @@ export interface Port {
   failed: string | undefined
 }
 
-/** Makes a socket. `ready` is told in a later turn whether it is connected, `broke` what goes wrong after that. */
-export type Connector = (ready: (code: string | undefined) => void, broke: (code: string) => void) => Port
+export interface Connector {
+  /** The address, or the path. */
+  readonly to: string
+  /** Makes a socket. `ready` is told in a later turn whether it is connected, `broke` what goes wrong after that. */
+  readonly connect: (ready: (code: string | undefined) => void, broke: (code: string) => void) => Port
+}
 
-/** Asked anew for every connection, with a look at the name of the host. Fails with the error's code. */
+/** All that the name of the host stands for now. Fails with the error's code. */
 export const connectors = (
   address: Address
 ): Effect.Effect<Effect.Effect<ReadonlyArray<Connector>, string>, MissingPackage> =>
@@ -55,9 +59,9 @@ const udpConnectors = ({ host, port }: { readonly host: string; readonly port: n
     })
   })
 
-const udp =
-  (dgram: typeof Dgram, type: Dgram.SocketType, address: string, port: number): Connector =>
-  (ready, broke) => {
+const udp = (dgram: typeof Dgram, type: Dgram.SocketType, address: string, port: number): Connector => ({
+  to: address,
+  connect: (ready, broke) => {
     const socket = dgram.createSocket(type)
     let isConnected = false
     // Without a listener it would end the process.
@@ -82,6 +86,7 @@ const udp =
       }
     }
   }
+})
 
 /** What is used of unix-dgram. */
 interface UnixDgram {
@@ -104,7 +109,7 @@ const unixConnectors = (path: string) =>
     const { getSystemErrorName } = yield* Effect.promise(() => load<typeof Util>("node:util"))
     const unixNameOf = (code: unknown): string =>
       typeof code === "number" && code < 0 ? getSystemErrorName(code) : code === 1 ? "congestion" : "EIO"
-    const connector: Connector = (ready, broke) => {
+    const connect: Connector["connect"] = (ready, broke) => {
       let isConnected = false
       const socket = createSocket("unix_dgram")
       socket.on("error", (error) => {
@@ -129,5 +134,5 @@ const unixConnectors = (path: string) =>
         }
       }
     }
-    return Effect.succeed([connector])
+    return Effect.succeed([{ to: path, connect }])
   })

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { createSocket } from "node:dgram"
+import dns, { type LookupAddress, type LookupAllOptions } from "node:dns"
 import { rmSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import * as Datagram from "../../src/transport/datagram.js"
 import { folder, udp } from "../sinks/statsd/harness.js"
@@ -143,6 +145,40 @@ describe("datagrams over UDP", () => {
     })
   )
 
+  it.scopedLive(
+    "follow the name of a host that has moved, and stay where it cannot be looked up or nobody is there",
+    () =>
+      Effect.gen(function* () {
+        const before = yield* udp()
+        const after = yield* udp(before.port, "127.0.0.2")
+        // What the name stands for, asked for every sending.
+        let addresses: ReadonlyArray<string> = ["127.0.0.1"]
+        yield* lookingUp("moves.example", (tell) =>
+          addresses.length === 0
+            ? tell(Object.assign(new Error("away"), { code: "EAI_AGAIN" }), [])
+            : tell(
+                null,
+                addresses.map((address) => ({ address, family: 4 }))
+              )
+        )
+        const address = { host: "moves.example", port: before.port }
+        const datagrams = yield* Datagram.make({ address, pacing: unpaced, probe, nameMillis: 0 })
+        yield* send(datagrams, "a")
+        for (const [text, ...names] of [
+          ["b"],
+          ["c", "127.0.0.3"],
+          ["d", "127.0.0.9", "127.0.0.1"],
+          ["e", "127.0.0.2"]
+        ]) {
+          addresses = names
+          yield* send(datagrams, text!)
+        }
+        yield* after.until(1)
+        yield* before.until(4)
+        assert.deepStrictEqual([before.packets, after.packets], [["a", "b", "c", "d"], ["e"]])
+      })
+  )
+
   it.scopedLive("are rejected one by one where they are too large for any socket", () =>
     Effect.gen(function* () {
       const receiver = yield* udp()
@@ -180,6 +216,26 @@ describe("datagrams over UDP", () => {
     })
   )
 })
+
+type Tell = (error: Error | null, found: ReadonlyArray<LookupAddress>) => void
+
+/** Of this host, in place of the system's, until the scope ends. */
+const lookingUp = (host: string, lookup: (tell: Tell) => void) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const original = dns.lookup
+      const instead = (asked: string, options: LookupAllOptions, tell: Tell) =>
+        asked === host ? lookup(tell) : original(asked, options, tell)
+      Object.assign(dns, { lookup: instead })
+      syncBuiltinESMExports()
+      return original
+    }),
+    (original) =>
+      Effect.sync(() => {
+        dns.lookup = original
+        syncBuiltinESMExports()
+      })
+  )
 
 const toUnix = (path: string) => Datagram.make({ address: { path }, pacing: unpaced, probe })
 

@@ -65,11 +65,11 @@ const closed = (socket: Socket): Effect.Effect<void> =>
   })
 
 /** On a free port, or on one that was closed before. */
-export const udp = (port = 0): Effect.Effect<Receiver, never, Scope.Scope> =>
+export const udp = (port = 0, address = "127.0.0.1"): Effect.Effect<Receiver, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<Receiver>((resume) => {
       const socket = createSocket("udp4")
-      socket.bind(port, "127.0.0.1", () => {
+      socket.bind(port, address, () => {
         const { add, receiver } = collect(socket.address().port, closed(socket))
         socket.on("message", (packet) => add(packet.toString("utf8")))
         resume(Effect.succeed(receiver))
