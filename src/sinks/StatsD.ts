@@ -93,15 +93,14 @@ const sinkOf = (options: Options, target: Target, { carry }: Carrier): Effect.Ef
     const telemetry = target.telemetry ? yield* Telemetry.make(target, carry) : undefined
     return {
       encode: Lines.make(target.dialect),
-      write: ({ measurements, payload }) => {
-        const written = Effect.matchEffect(carry(payload), {
+      write: ({ measurements, payload }) =>
+        Effect.matchEffect(carry(payload), {
           onFailure: ({ ambiguous, reason }) => Effect.fail(new Sink.Unavailable({ sink, reason, ambiguous })),
-          onSuccess: (sent) => Effect.succeed(isWhole(sent) ? undefined : resultOf(measurements.length, payload, sent))
+          onSuccess: (sent) => {
+            const result = isWhole(sent) ? undefined : resultOf(measurements.length, payload, sent)
+            return Effect.as(telemetry?.(measurements, payload, sent?.fates, result) ?? Effect.void, result)
+          }
         })
-        return telemetry === undefined
-          ? written
-          : Effect.tap(written, (result) => telemetry(measurements, payload, result))
-      }
     }
   })
 

@@ -12,6 +12,7 @@ import { Effect, type Scope } from "effect"
 import { type Address, type Connector, connectors, type Port } from "./datagramPort.js"
 import { TransportFailure } from "./failure.js"
 import type { MissingPackage } from "./missing.js"
+import { printAddress } from "./stream.js"
 
 export interface DatagramOptions {
   readonly address: Address
@@ -60,9 +61,6 @@ const meanings: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPROTOTYPE: "the socket is one of a stream"
 }
-
-const printAddress = (address: Address): string =>
-  "path" in address ? address.path : `${address.host}:${address.port}`
 
 export const make = ({
   address,

@@ -172,16 +172,35 @@ describe("StatsD", () => {
     })
   )
 
-  it.live("counts what it sends as DogStatsD's clients do, where telemetry is on", () =>
-    Effect.gen(function* () {
-      const { ledger, lines } = yield* linesOf(Metrics.increment(hits), { dialect: "dogstatsd", telemetry: true })
-      const own = lines.filter((line) => line.startsWith("datadog.dogstatsd.client."))
-      const tags = "|#client:effect-metrics,client_transport:udp"
-      assert.include(own, `datadog.dogstatsd.client.metrics:1|c${tags}`)
-      assert.include(own, `datadog.dogstatsd.client.packets_sent:1|c${tags}`)
-      assert.include(own, `datadog.dogstatsd.client.bytes_sent:9|c${tags}`)
-      assert.strictEqual(ledger.delivered, 1)
-    })
+  it.live(
+    "counts what it sends as DogStatsD's clients do, where telemetry is on, within packets as large as others",
+    () =>
+      Effect.gen(function* () {
+        const program = Effect.gen(function* () {
+          yield* Metrics.increment(hits)
+          yield* StatsD.event({ title: "t", text: "" })
+          yield* StatsD.serviceCheck("s", "ok")
+        })
+        const options = { dialect: "dogstatsd", telemetry: true, maxPacketBytes: 150 } as const
+        const { ledger, lines, packets } = yield* linesOf(program, options)
+        const tags = "|#client:effect-metrics,client_transport:udp"
+        const own = lines.filter((line) => line.startsWith("datadog.dogstatsd.client.") && line.endsWith(tags))
+        const counts = own.map((line) => line.slice("datadog.dogstatsd.client.".length, -tags.length))
+        assert.sameMembers(
+          [...counts],
+          [
+            "metrics:1|c",
+            "events:1|c",
+            "service_checks:1|c",
+            `bytes_sent:${packets[0]!.length}|c`,
+            "bytes_dropped:0|c",
+            "packets_sent:1|c",
+            "packets_dropped:0|c"
+          ]
+        )
+        assert.isTrue(packets.every((packet) => packet.length <= 150))
+        assert.strictEqual(ledger.delivered, 3)
+      })
   )
 })
 
@@ -375,6 +394,7 @@ describe("StatsD's options", () => {
         ["port", { port: 0 }],
         ["port", { port: 70_000 }],
         ["path", { protocol: "uds" }],
+        ["path", { protocol: "uds", path: `/${"é".repeat(54)}` }],
         ["path", { path: "/a" }],
         ["socket", { socket: "stream" }],
         ["tagStyle", { tagStyle: "x" }],

@@ -98,6 +98,8 @@ export interface Target {
 export const originText = /^[\w.:,/=+-]+$/
 export const originExpected = "letters, digits and _.:,/=+-"
 
+/** Linux has room for so many, with a zero behind them. */
+const maxPathBytes = 107
 const unixTags = { datagram: "unixgram", stream: "unixstream", either: "unix" } as const
 const maxDatagram = 65_507
 const dogStatsDOnly = ["containerId", "externalData", "cardinality", "packedValues", "telemetry"] as const
@@ -117,7 +119,10 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
     for (const option of isUnix ? (["host", "port"] as const) : (["path", "socket"] as const)) {
       if (options[option] !== undefined) refuse(option, options[option], `used with protocol ${protocol}`)
     }
-    if (isUnix && (path === "" || path.includes("\0"))) refuse("path", options.path, "the path of a Unix socket")
+    // Longer ones are cut off where nobody says so.
+    if (isUnix && (path === "" || path.includes("\0") || new TextEncoder().encode(path).length > maxPathBytes)) {
+      refuse("path", options.path, `the path of a Unix socket, of at most ${maxPathBytes} bytes`)
+    }
     if (!isUnix && !/^[\w.:%-]+$/.test(host)) refuse("host", host, "a name or an address, without scheme and port")
     if (!isUnix) Checks.port(tell, port)
     const socket = oneOf("socket", options.socket ?? "datagram", ["datagram", "stream", "either"])
