@@ -156,9 +156,11 @@ export const flushWithin = (deadline: Duration.DurationInput): Effect.Effect<Rea
   Effect.flatMap(Metrics, (hub) =>
     hub.pullAll("flush").pipe(
       Effect.zipRight(
-        Effect.suspend(() =>
-          Effect.forEach(hub.allAttached(), ({ flush }) => flush, { concurrency: "unbounded", discard: true })
-        )
+        Effect.suspend(() => {
+          const lanes = hub.allAttached()
+          // Not "unbounded", which makes two fibers also where there is but one lane.
+          return Effect.forEach(lanes, ({ flush }) => flush, { concurrency: lanes.length, discard: true })
+        })
       ),
       Effect.timeoutOption(deadline),
       Effect.interruptible,

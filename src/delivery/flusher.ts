@@ -16,7 +16,7 @@ import * as LaneQueue from "./queue.js"
 import * as Random from "./random.js"
 import * as Reducer from "./reducer.js"
 import type { Resolved } from "./resolve.js"
-import { type Encoded, type Sink, type SinkError, Unavailable, type WriteResult } from "./sink.js"
+import type { Batch, Encoded, Sink, SinkError, WriteResult } from "./sink.js"
 import * as State from "./state.js"
 import * as Turn from "./turn.js"
 
@@ -74,7 +74,8 @@ export const make = <Payload>(
       let running = false
       /** Until when the flusher sleeps; `-Infinity` while it is awake, and will ask anew before it sleeps. */
       let armed: number | undefined = -Infinity
-      const sends = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+      /** What is being written, with its timer. */
+      const sends = new Map<Fiber.RuntimeFiber<unknown>, Fiber.RuntimeFiber<void>>()
       /** Of series whose window was reopened: its weight, until it is written again. */
       const reopened = new Map<Series, number>()
       lane.onDiscard = (series) => void reopened.delete(series)
@@ -209,28 +210,31 @@ export const make = <Payload>(
       }
 
       const send = ({ attempts, id, items }: State.Batch<Measurement>, payload: unknown): void => {
-        const late = (): SinkError =>
-          new Unavailable({ sink: name, reason: `no answer within ${options.requestTimeout} ms`, ambiguous: true })
-        const write = Effect.suspend(() =>
+        const sent = items.length
+        // Let go of once the write has ended: a young collection finds its closures alive long after, and would move all
+        // windows of a flush to the old generation (the benchmark's row "series").
+        let held: Batch<Payload> | undefined = {
+          id,
+          attempt: attempts,
+          measurements: items,
           // `encode` made it, or there is none and `Payload` is `undefined`.
-          sink.write({ id, attempt: attempts, measurements: items, payload: payload as Payload })
-        ).pipe(
-          Effect.interruptible,
-          // A fiber that fails unobserved is logged by Effect, with its message and the secrets in it.
-          Effect.exit,
-          // So that a write which cannot be interrupted is left behind at its timeout, and at the deadline of a close.
-          Effect.disconnect,
-          Effect.timeoutTo({
-            duration: Duration.millis(options.requestTimeout),
-            onSuccess: (exit): Exit.Exit<WriteResult | void, SinkError> => exit,
-            onTimeout: () => Exit.fail(late())
-          })
-        )
-        const fiber = fork(write)
-        sends.add(fiber)
-        fiber.addObserver((exit) => {
-          sends.delete(fiber)
-          post({ _tag: "Done", id, outcome: outcomeOf(Exit.flatten(exit), items.length) })
+          payload: payload as Payload
+        }
+        const write = Effect.suspend(() => (held === undefined ? Effect.interrupt : sink.write(held)))
+        // A fiber that fails unobserved is logged by Effect, with its message and the secrets in it.
+        const fiber = fork(Effect.exit(write))
+        const timer = fork(Effect.sleep(Duration.millis(options.requestTimeout)))
+        sends.set(fiber, timer)
+        const done = (outcome: State.Outcome, other: Fiber.RuntimeFiber<unknown>): void => {
+          if (!sends.delete(fiber)) return
+          held = undefined
+          abandon(other)
+          post({ _tag: "Done", id, outcome })
+        }
+        fiber.addObserver((exit) => done(outcomeOf(Exit.flatten(exit), sent), timer))
+        timer.addObserver(() => {
+          const reason = `no answer within ${options.requestTimeout} ms`
+          done({ _tag: "Unavailable", reason, ambiguous: true }, fiber)
         })
       }
 
@@ -301,7 +305,8 @@ export const make = <Payload>(
             Effect.withClock(Clock.make())
           )
           post({ _tag: "Deadline" })
-          yield* Fiber.interruptAll([...fibers, ...sends])
+          for (const send of sends) send.forEach(abandon)
+          yield* Fiber.interruptAll(fibers)
           yield* logAll
           yield* closed(name, ledger())
         }).pipe(
@@ -328,6 +333,9 @@ export const make = <Payload>(
       return { name, lane, flush, ledger }
     })
   )
+
+/** Interrupts it without waiting for it: some writes cannot be interrupted. */
+const abandon = (fiber: Fiber.RuntimeFiber<unknown>): void => fiber.unsafeInterruptAsFork(FiberId.none)
 
 const logCause = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Cause.isInterruptedOnly(cause)

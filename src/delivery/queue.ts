@@ -61,11 +61,11 @@ class Ring implements Queue.BackingQueue<Queued> {
     const { points, sizes } = this
     const mask = points.length - 1
     const count = Math.min(limit, this.count)
-    const taken: Array<Queued> = []
+    const taken = new Array<Queued>(count)
     let bytes = 0
     for (let i = 0; i < count; i++) {
       const slot = (this.first + i) & mask
-      taken.push(points[slot]!)
+      taken[i] = points[slot]!
       points[slot] = undefined
       bytes += sizes[slot]!
     }

@@ -173,7 +173,7 @@ const gathered = <I extends Item>(
   state: State<I>,
   event: Event<I> & { readonly _tag: "Gathered" }
 ): State<I> => {
-  const items = [...event.windows, ...event.points]
+  const items = event.windows.length === 0 ? event.points : [...event.windows, ...event.points]
   if (items.length === 0) return state
   const [first, ...others] = state.waiting
   const batch: Batch<I> = {

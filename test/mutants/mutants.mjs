@@ -91,7 +91,7 @@ export const mutants = [
     name: "everything is interrupted before the drain",
     file: flusher,
     find: "        lane.close()\n",
-    replace: "        lane.close()\n        yield* Fiber.interruptAll([...fibers, ...sends])\n",
+    replace: "        lane.close()\n        yield* Fiber.interruptAll([...fibers, ...sends.keys()])\n",
     tests: shell
   },
   {
@@ -105,7 +105,7 @@ export const mutants = [
     name: "writes are interrupted before the drain",
     file: flusher,
     find: "        lane.close()\n",
-    replace: "        lane.close()\n        yield* Fiber.interruptAll(sends)\n",
+    replace: "        lane.close()\n        yield* Fiber.interruptAll([...sends.keys()])\n",
     tests: shell
   },
   {
@@ -140,15 +140,15 @@ export const mutants = [
   {
     name: "writes outlive the close",
     file: flusher,
-    find: "yield* Fiber.interruptAll([...fibers, ...sends])",
-    replace: "yield* Fiber.interruptAll(fibers)",
+    find: "          for (const send of sends) send.forEach(abandon)\n",
+    replace: "",
     tests: shell
   },
   {
     name: "the schedule outlives the close",
     file: flusher,
-    find: "yield* Fiber.interruptAll([...fibers, ...sends])",
-    replace: "yield* Fiber.interruptAll(sends)",
+    find: "          yield* Fiber.interruptAll(fibers)\n",
+    replace: "",
     tests: shell
   },
   {
@@ -247,15 +247,29 @@ export const mutants = [
   {
     name: "a write that cannot be interrupted is waited for",
     file: flusher,
-    find: "        Effect.disconnect,\n",
+    find: "          for (const send of sends) send.forEach(abandon)\n",
+    replace: "          yield* Fiber.interruptAll([...sends.keys()])\n",
+    tests: shell
+  },
+  {
+    name: "a write is waited for without end",
+    file: flusher,
+    find: 'done({ _tag: "Unavailable", reason, ambiguous: true }, fiber)',
+    replace: "",
+    tests: shell
+  },
+  {
+    name: "a write runs on after its timeout",
+    file: flusher,
+    find: "          abandon(other)\n",
     replace: "",
     tests: shell
   },
   {
     name: "a timeout is taken for a definite failure",
     file: flusher,
-    find: "`no answer within ${options.requestTimeout} ms`, ambiguous: true",
-    replace: "`no answer within ${options.requestTimeout} ms`, ambiguous: false",
+    find: 'done({ _tag: "Unavailable", reason, ambiguous: true }, fiber)',
+    replace: 'done({ _tag: "Unavailable", reason, ambiguous: false }, fiber)',
     tests: shell
   },
   {
