@@ -181,6 +181,7 @@ describe("layer", () => {
       assert.strictEqual((yield* warningsOf(overwriting({}))).length, 1)
       assert.strictEqual((yield* warningsOf(overwriting({ tags: { instance: "1" } }))).length, 0)
       assert.strictEqual((yield* warningsOf(overwriting({ hostTag: { value: "h" } }))).length, 0)
+      assert.strictEqual((yield* warningsOf(overwriting({ hostTag: { key: "node", value: "h" } }))).length, 0)
     })
   )
 

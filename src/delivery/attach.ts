@@ -64,7 +64,8 @@ const attach = <P, E, R>(
   Effect.gen(function* () {
     const sinkFor = yield* parts.make
     const config = yield* laneConfig(parts, options)
-    if (parts.overwrites !== undefined && !config.tags.some(([key]) => identifying.has(key))) {
+    const own = typeof options.hostTag === "object" ? options.hostTag.key : undefined
+    if (parts.overwrites !== undefined && !config.tags.some(([key]) => key === own || identifying.has(key))) {
       yield* Effect.logWarning(
         `${options.name}: no tag says which process this is, and the backend keeps one value per series and timestamp: two processes with equal tags would overwrite each other. Set hostTag, or a tag such as instance.`
       )
