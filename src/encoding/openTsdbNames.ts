@@ -19,6 +19,10 @@ export interface Names {
   readonly tagsFault: (tags: ReadonlyArray<Tag>) => string | undefined
 }
 
+/** Of words that were different before they were sanitised. */
+export const twice = (what: "tags" | "fields", word: string): string =>
+  `two of its ${what} are ${quote(word)} once sanitised`
+
 const foreign: Readonly<Record<Alphabet, RegExp>> = {
   ascii: /[^\w./-]/u,
   letters: /[^\w./\p{L}-]|[\u{10000}-\u{10ffff}]/u
@@ -32,7 +36,8 @@ const taken: Readonly<Record<Alphabet, string>> = {
 /** Whether a text is fit to replace what a server does not take. */
 export const isReplacement = (text: string): boolean => text !== "" && !foreign.ascii.test(text)
 
-const cleaner = (alphabet: Alphabet, replacement: string | undefined): ((text: string) => string) => {
+/** Replaces what the server does not take, if there is a replacement. */
+export const cleaner = (alphabet: Alphabet, replacement: string | undefined): ((text: string) => string) => {
   const all = new RegExp(foreign[alphabet], "gu")
   // A function, as `$` has a meaning in a text.
   return (text) => (replacement === undefined ? text : text.replace(all, () => replacement))
@@ -71,7 +76,7 @@ export const namesOf = (alphabet: Alphabet, replacement: string | undefined, max
       for (const [key, value] of tags) {
         const fault = wordFault("its tag key", key) ?? wordFault(`the value of its tag ${quote(key)}`, value)
         if (fault !== undefined) return fault
-        if (keys.has(key)) return `two of its tags are ${quote(key)} once sanitised`
+        if (keys.has(key)) return twice("tags", key)
         keys.add(key)
       }
       return undefined

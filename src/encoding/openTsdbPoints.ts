@@ -10,7 +10,7 @@ import type { Distribution, FieldValue, Measurement, Point, Series, Tag } from "
 import { Int, UInt } from "../recording/measurement.js"
 import * as Bytes from "./bytes.js"
 import type { Alphabet } from "./openTsdbNames.js"
-import { namesOf } from "./openTsdbNames.js"
+import { namesOf, twice } from "./openTsdbNames.js"
 import type { Covered, Fault } from "./output.js"
 import { fill, invalid, notFinite, Output, outOfRange } from "./output.js"
 import { distributionReads, numberOf, sameNames } from "./scalars.js"
@@ -152,10 +152,12 @@ export const make = (wire: Wire, { maxTags, quantiles, resolution, sanitise }: D
 
   const makeShape = ({ head: own, name }: Named, fields: ReadonlyArray<string>): Shape => {
     let fault = fields.length === 0 ? noFields : undefined
+    const all = new Set<string>()
     const heads = fields.map((field) => {
       if (field === "value") return own
       const clean = names.clean(field)
-      fault ??= invalid(names.fieldFault(clean))
+      fault ??= invalid(names.fieldFault(clean) ?? (all.has(clean) ? twice("fields", clean) : undefined))
+      all.add(clean)
       return Bytes.encodeKept(head(`${name}.${clean}`))
     })
     return { names: fields.slice(), heads, fault }

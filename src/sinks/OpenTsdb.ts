@@ -28,7 +28,7 @@ import type { Scope } from "effect"
 import { Clock, Config, Duration, Effect, Layer } from "effect"
 import type { ConfigError } from "effect"
 import * as OpenTsdbJson from "../encoding/openTsdbJson.js"
-import { type Alphabet, spell } from "../encoding/openTsdbNames.js"
+import { type Alphabet, cleaner, spell } from "../encoding/openTsdbNames.js"
 import * as OpenTsdbLine from "../encoding/openTsdbLine.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
@@ -70,11 +70,12 @@ const contentType = "application/json"
 
 /** What both wires do before they encode, and after they have written. */
 const sinkOf = <Payload>(
-  { counters, duplicates, resolution }: Points,
+  { counters, duplicates, resolution, sanitise }: Points,
+  alphabet: Alphabet,
   encode: NonNullable<Sink.Sink<Payload>["encode"]>,
   write: (payload: Payload) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
 ): Sink.Sink<Payload> => {
-  const repeats = Repeats.make(resolution, duplicates === "last" ? "last" : "first")
+  const repeats = Repeats.make(resolution, duplicates === "last" ? "last" : "first", cleaner(alphabet, sanitise))
   const totals = counters === "total" ? Totals.make() : undefined
   return {
     encode: (measurements, maxBytes) => {
@@ -100,7 +101,7 @@ const makeConnection = (options: Options) =>
 type Started = Effect.Effect.Success<ReturnType<typeof makeConnection>>
 
 const lineSink = ({ connection, target }: Started): Sink.Sink<Uint8Array> =>
-  sinkOf(target, OpenTsdbLine.make(target), (payload) => Effect.as(connection.write(payload), {}))
+  sinkOf(target, "ascii", OpenTsdbLine.make(target), (payload) => Effect.as(connection.write(payload), {}))
 
 /** As long as a start may wait for a server. */
 const startLimit = Duration.seconds(3)
@@ -208,7 +209,8 @@ const makePoster = (options: HttpOptions) =>
       Effect.gen(function* () {
         const packet = { bytes: body.bytes, contentType }
         const answer = yield* poster.send({ method: "POST", url: target.url, body: packet })
-        const verdict = judge(answer, { sink, body, nowMillis: yield* Clock.currentTimeMillis })
+        const { sync } = target
+        const verdict = judge(answer, { sink, body, sync, nowMillis: yield* Clock.currentTimeMillis })
         return verdict._tag === "Written" ? verdict.result : yield* Effect.fail(verdict.error)
       })
     return { target, post }
@@ -217,7 +219,7 @@ const makePoster = (options: HttpOptions) =>
 type HttpStarted = Effect.Effect.Success<ReturnType<typeof makePoster>>
 
 const jsonSink = ({ post, target }: HttpStarted): Sink.Sink<OpenTsdbJson.Body> =>
-  sinkOf(target, OpenTsdbJson.make(target), post)
+  sinkOf(target, "letters", OpenTsdbJson.make(target), post)
 
 /** Servers refuse a body without points, but only once they have read it. */
 const nothing: OpenTsdbJson.Body = { bytes: new TextEncoder().encode("[]"), points: [] }

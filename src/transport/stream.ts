@@ -12,6 +12,7 @@
 import { Duration, Effect, Redacted, type Scope } from "effect"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
+import * as Checks from "../delivery/checks.js"
 import { classify, codeOf, TransportFailure } from "./failure.js"
 import { load } from "./node.js"
 
@@ -32,9 +33,15 @@ export interface TlsOptions {
   readonly servername?: string | undefined
 }
 
+interface HostAndPort {
+  readonly host: string
+  readonly port: number
+  readonly tls?: boolean | TlsOptions | undefined
+}
+
 /** Where to. */
 export type Address =
-  | { readonly host: string; readonly port: number; readonly tls?: boolean | TlsOptions | undefined }
+  | HostAndPort
   /** A Unix socket. */
   | { readonly path: string }
 
@@ -56,6 +63,44 @@ export interface Stream {
   /** Gives the connection up, if there is one. */
   readonly abandon: Effect.Effect<void>
 }
+
+/** What options say of an address, refused where it cannot be one. */
+export const addressOf = ({ host, port, tls }: HostAndPort, refuse: Checks.Refuse): Address => {
+  // A scheme, a path or a port in it would be looked up as a name; what has an @ may have a password before it.
+  if (typeof host !== "string" || !isHost(host)) {
+    const shown = String(host).includes("@") ? "the text given" : Checks.show(host)
+    refuse("host", shown, "the name or address of a server, without scheme, port and brackets")
+  }
+  checkTls(tls, refuse)
+  return { host, port: Checks.port(refuse, port), tls }
+}
+
+/** A name, or an address of version 4 or 6, which has two colons. */
+const isHost = (host: string): boolean =>
+  /^[\w.-]+$/.test(host) || /^[\da-f]*:[\da-f:.]*:[\da-f:.]*(%[\w.-]+)?$/i.test(host)
+
+/** Node says what is wrong with a certificate at every connection, and by a code. */
+const checkTls = (tls: HostAndPort["tls"], refuse: Checks.Refuse): void => {
+  if (tls === undefined || typeof tls === "boolean") return
+  if (typeof tls !== "object" || tls === null) {
+    return refuse("tls", Checks.show(tls), "true, false, or what certificates are checked against")
+  }
+  const { ca, cert, key, servername } = tls
+  if (ca !== undefined && !isPem(ca)) refuse("tls.ca", "the text given", pemExpected)
+  if (cert !== undefined && !isPem(cert)) refuse("tls.cert", "the text given", pemExpected)
+  const isKey = Redacted.isRedacted(key) && isPem(Redacted.value(key))
+  if (key !== undefined && !isKey) refuse("tls.key", "the text given", `${pemExpected}, in a Redacted`)
+  if ((cert === undefined) !== (key === undefined)) {
+    refuse(cert === undefined ? "tls.cert" : "tls.key", "undefined", "given: a certificate and its key go together")
+  }
+  if (servername !== undefined && typeof servername !== "string") {
+    refuse("tls.servername", Checks.show(servername), "a name")
+  }
+}
+
+const pemExpected = "PEM, which has a line -----BEGIN …"
+
+const isPem = (text: unknown): boolean => typeof text === "string" && text.includes("-----BEGIN ")
 
 const maxLine = 1024
 const keepAliveMillis = 10_000

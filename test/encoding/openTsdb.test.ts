@@ -252,6 +252,14 @@ for (const [name, encode] of Object.entries(wires)) {
         ["a+b", "w"]
       ]
       assert.match(reason(twice, { sanitise: "_" }), /^two of its tags are "a_b" once sanitised$/)
+      const point = pointOf(
+        seriesOf("m", [["t", "v"]]),
+        twice.map(([field]) => [field, 1])
+      )
+      assert.strictEqual(
+        encode([point], { sanitise: "_" }).refused[0]?.reason,
+        'two of its fields are "a_b" once sanitised'
+      )
     })
   })
 }

@@ -259,7 +259,7 @@ describe("Graphite", () => {
     it.effect("that cannot work are named when the layer is built", () =>
       Effect.gen(function* () {
         const cases: ReadonlyArray<readonly [options: unknown, message: RegExp]> = [
-          [{ host: "" }, /^graphite: option host: "" is not a host's name or address/],
+          [{ host: "" }, /^graphite: option host: "" is not the name or address of a server/],
           [{ host: "http://h" }, /^graphite: option host: "http:\/\/h" is not/],
           [{ host: "h:2003" }, /^graphite: option host: "h:2003" is not/],
           [{ host: "[::1]" }, /^graphite: option host/],

@@ -7,7 +7,7 @@ import type { Dialect } from "../../encoding/graphiteRecords.js"
 import type { DeliveryOptions } from "../../Sink.js"
 import * as Checks from "../../delivery/checks.js"
 import type { InvalidOption } from "../../Sink.js"
-import type { Address, TlsOptions } from "../../transport/stream.js"
+import { type Address, addressOf, type TlsOptions } from "../../transport/stream.js"
 
 /** What it is called unless it is given a name. */
 export const sinkName = "graphite"
@@ -54,27 +54,17 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
   Checks.checked(options.name ?? sinkName, (refuse) => {
     const { host, naming = "tagged", protocol = "plaintext", quantiles = [0.5, 0.95, 0.99], sanitise = false } = options
     Checks.oneOf(refuse, "protocol", protocol, ["plaintext", "pickle"])
-    if (typeof host !== "string" || !isHost(host)) {
-      refuse(
-        "host",
-        /@/.test(host) ? "the text given" : Checks.show(host),
-        "a host's name or address, without scheme, port and brackets"
-      )
-    }
-    const port = Checks.port(refuse, options.port ?? ports[protocol])
+    const address = addressOf({ host, port: options.port ?? ports[protocol], tls: options.tls }, refuse)
     if (naming !== "tagged" && naming !== "dotted" && typeof naming !== "function") {
       refuse("naming", Checks.show(naming), "one of tagged, dotted, or a function that gives a path")
     }
     Checks.quantiles(refuse, quantiles)
     return {
       protocol,
-      address: { host, port, tls: options.tls },
+      address,
       dialect: { naming, sanitise, quantiles, precision: "s" }
     }
   })
-
-/** A name, or an address of version 4 or 6. */
-const isHost = (host: string): boolean => /^[\w.-]+$/.test(host) || /^[\da-f:.]*:[\da-f:.]*(%\w+)?$/i.test(host)
 
 /** A host's name with its dots would be several segments of a dotted path, and no other segments may have dots. */
 export const hostTagOf = ({ hostTag, naming }: Options, host: string | undefined): DeliveryOptions["hostTag"] => {

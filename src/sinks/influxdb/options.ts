@@ -138,11 +138,7 @@ export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOp
       refuse("token", "<redacted>", "given together with username and password: it is one or the other")
     }
     if ((username === undefined) !== (password === undefined)) {
-      refuse(
-        username === undefined ? "username" : "password",
-        "undefined",
-        "left out: user name and password go together"
-      )
+      refuse(username === undefined ? "username" : "password", "undefined", "given: user name and password go together")
     }
     if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
       refuse("username", Checks.show(username), "a name without colon and control characters")

@@ -8,7 +8,8 @@
  * | 2xx, 400 | details: points that the server does not take | those rejected, the rest delivered | the rest |
  * | 2xx, 400 | details: points that could not be stored, or not in time | Throttled if it says so, else Unavailable | perhaps |
  * | 2xx, 400 | details that leave some of the failed points unnamed, or whose end was not read | Rejected: the lane bisects | perhaps the others |
- * | other 2xx | JSON that breaks off, as the connection did | Unavailable | perhaps |
+ * | other 2xx | JSON that breaks off, as the connection did; nothing, where `sync` asked for it and there was some | Unavailable | perhaps |
+ * | other 2xx | JSON that is no details | Misconfigured | perhaps |
  * | other 2xx | anything else: a captive portal, a proxy's page | Misconfigured | no |
  * | 3xx | redirects are not followed, as credentials would go along | Misconfigured | no |
  * | 400 | `Chunked request not supported`, content too long: larger than the server takes at once | TooLarge: the lane halves | no |
@@ -40,27 +41,34 @@ export interface Asked {
   /** The lane's or the sink's name, for errors. */
   readonly sink: string
   readonly body: Body
+  /** Whether the server was to say what its storage has. */
+  readonly sync: boolean
   readonly nowMillis: number
 }
 
-export const judge = (answer: Answer, { body, nowMillis, sink }: Asked): Verdict => {
+export const judge = (answer: Answer, { body, nowMillis, sink, sync }: Asked): Verdict => {
   const { headers, status } = answer
   if (status === 204) return delivered
   const parsed = membersOf(answer.body)
   const words = wordsOf(answer.body, parsed)
   const common = { sink, reason: `${status}: ${words === "" ? "no reason given" : words}` }
   const isSuccess = status >= 200 && status < 300
-  const isCut = parsed === undefined && /^\s*(\{|$)/.test(answer.body)
+  const isEmpty = answer.body.trim() === ""
+  const isCut = isEmpty || (parsed === undefined && /^\s*[{[]/.test(answer.body))
 
   if (isSuccess || status === 400) {
-    if (isSuccess && answer.body.trim() === "") return delivered
+    // Without `sync`, the status says all; with it, what the storage has is in a body that was announced.
+    if (isSuccess && isEmpty && !(sync && Number(headers["content-length"]) > 0)) return delivered
     const details = parsed === undefined ? cutDetailsOf(answer.body) : detailsOf(parsed)
     if (details !== undefined) return inDetail(details, body, common)
     if (isSuccess && isCut) {
       const reason = `${status}, and the rest of the answer did not come`
       return failed(new Unavailable({ sink, reason, ambiguous: true }))
     }
-    if (isSuccess) return failed(new Misconfigured({ sink, reason: `${status} from something else: ${words}` }))
+    if (isSuccess) {
+      const reason = `${status} from something else: ${words}`
+      return failed(new Misconfigured({ sink, reason, ambiguous: parsed !== undefined }))
+    }
   }
   if (status === 0 || (status >= 300 && status < 400)) {
     const { location } = headers

@@ -9,7 +9,7 @@ import * as Checks from "../../delivery/checks.js"
 import type { InvalidOption } from "../../Sink.js"
 import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
 import { baseOf, headersOf } from "../../transport/poster.js"
-import type { Address, TlsOptions } from "../../transport/stream.js"
+import { type Address, addressOf, type TlsOptions } from "../../transport/stream.js"
 
 /** What it is called unless it is given a name. */
 export const sinkName = "opentsdb"
@@ -109,6 +109,8 @@ export interface Target extends Points {
 
 export interface HttpTarget extends Points {
   readonly url: string
+  /** Whether the server answers once its storage has the points. */
+  readonly sync: boolean
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
   /** `undefined` where there are no credentials. Fails with the reason if they cannot be had. */
   readonly authorization: Effect.Effect<Credentials | undefined, string>
@@ -136,12 +138,9 @@ const pointsOf = (options: PointOptions, resolution: Resolution, refuse: Checks.
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
   Checks.checked(options.name ?? sinkName, (refuse) => {
     const { acknowledge = "none", host, port = 4242, tls } = options
-    // A scheme, a path or a port in it would be looked up as a name.
-    const isHost = typeof host === "string" && (/^[\w.-]+$/.test(host) || /^[\da-f:.]+(%[\w.-]+)?$/i.test(host))
-    if (!isHost) refuse("host", Checks.show(host), "the name or address of a server, without scheme and port")
     return {
       ...pointsOf(options, "s", refuse),
-      address: { host, port: Checks.port(refuse, port), tls },
+      address: addressOf({ host, port, tls }, refuse),
       acknowledge: Checks.oneOf(refuse, "acknowledge", acknowledge, ["none", "version"])
     }
   })
@@ -153,17 +152,19 @@ export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarge
     Checks.oneOf(refuse, "acknowledge", acknowledge, ["queued", "stored"])
     if ((username === undefined) !== (password === undefined)) {
       const lacking = username === undefined ? "username" : "password"
-      refuse(lacking, "undefined", "left out: user name and password go together")
+      refuse(lacking, "undefined", "given: user name and password go together")
     }
     if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
       refuse("username", Checks.show(username), "a name without colon and control characters")
     }
     const headers = headersOf(options.headers, refuse)
     const hasSecrets = password !== undefined || Object.values(options.headers ?? {}).some(Redacted.isRedacted)
-    const sync = acknowledge === "stored" ? `&sync&sync_timeout=${syncMillis(options.requestTimeout)}` : ""
+    const sync = acknowledge === "stored"
+    const wait = sync ? `&sync&sync_timeout=${syncMillis(options.requestTimeout)}` : ""
     return {
       ...pointsOf(options, "ms", refuse),
-      url: base === undefined ? "" : `${base.origin}${base.pathname}/api/put?details${sync}`,
+      url: base === undefined ? "" : `${base.origin}${base.pathname}/api/put?details${wait}`,
+      sync,
       headers,
       authorization:
         username === undefined || password === undefined
@@ -176,4 +177,4 @@ export const resolveHttpTarget = (options: HttpOptions): Effect.Effect<HttpTarge
 
 /** So that the server says what it has not stored yet before nobody listens any more. */
 const syncMillis = (requestTimeout: Duration.DurationInput = "10 seconds"): number =>
-  Math.max(1, Math.floor(Duration.toMillis(requestTimeout) * 0.9))
+  Math.max(1, Math.floor(Math.min(Duration.toMillis(requestTimeout), Checks.maxTimer) * 0.9))

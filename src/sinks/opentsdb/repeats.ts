@@ -85,8 +85,12 @@ export interface Repeats {
   readonly settle: (measurements: ReadonlyArray<Measurement>, result: WriteResult) => void
 }
 
-/** `keep` says which of those in one batch stays. */
-export const make = (resolution: Resolution, keep: "first" | "last"): Repeats => {
+/** `keep` says which of those in one batch stays, and `clean` how the wire spells a field. */
+export const make = (
+  resolution: Resolution,
+  keep: "first" | "last",
+  clean: (field: string) => string = (field) => field
+): Repeats => {
   const byKey = new Map<string, Times>()
   const bySeries = new WeakMap<Point["series"], Lines>()
   let batch = 0
@@ -104,7 +108,9 @@ export const make = (resolution: Resolution, keep: "first" | "last"): Repeats =>
     let lines = bySeries.get(series)
     if (lines === undefined || !sameNames(lines.names, fieldNames)) {
       const tags = JSON.stringify(series.tags)
-      const times = fieldNames.map((name) => timesOf(`${series.name}${name === "value" ? "" : `.${name}`} ${tags}`))
+      const times = fieldNames.map((name) =>
+        timesOf(`${series.name}${name === "value" ? "" : `.${clean(name)}`} ${tags}`)
+      )
       bySeries.set(series, (lines = { names: fieldNames, times }))
     }
     return lines.times

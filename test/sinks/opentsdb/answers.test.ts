@@ -15,8 +15,8 @@ const point = (metric: string, timestamp: number, tags: Readonly<Record<string, 
 const sent = [point("a", 1), point("b", 1), point("a", 2), point("d.count", 1), point("d.sum", 1)]
 const body = { bytes: new TextEncoder().encode(JSON.stringify(sent)), points: [1, 1, 1, 2] }
 
-const verdictOf = (status: number, answer = "", headers: Readonly<Record<string, string>> = {}) =>
-  judge({ status, headers, body: answer }, { sink: "opentsdb", body, nowMillis })
+const verdictOf = (status: number, answer = "", headers: Readonly<Record<string, string>> = {}, sync = false) =>
+  judge({ status, headers, body: answer }, { sink: "opentsdb", body, sync, nowMillis })
 
 /** The error's tag, with `?` where the write may have been stored; or which were rejected. */
 const outcomeOf = (...args: Parameters<typeof verdictOf>): string => {
@@ -48,7 +48,8 @@ describe("answers of OpenTSDB", () => {
     [200, details(), "delivered"],
     [200, JSON.stringify({ success: 5, failed: 0, errors: [], timeouts: 0 }), "delivered"],
     [200, "<html>please sign in</html>", "Misconfigured"],
-    [200, "{}", "Misconfigured"],
+    [200, "{}", "Misconfigured?"],
+    [200, '{"success":"5","failed":0}', "Misconfigured?"],
     [0, "", "Misconfigured"],
     [302, "", "Misconfigured"],
     [400, details([echoed, illegal]), "rejected 2"],
@@ -69,6 +70,7 @@ describe("answers of OpenTSDB", () => {
     [200, cutOff(details([sent[0], "Storage exception: HBaseException"], [sent[1], illegal])), "Unavailable?"],
     [200, cutOff(details([sent[0], "Please throttle writes: 10000"], [sent[1], illegal])), "Throttled?"],
     [200, '{"success":5,"fai', "Unavailable?"],
+    [200, "[[[[", "Unavailable?"],
     [400, '{"success":3,"failed":2,"err', "Rejected?"],
     [400, "", "Rejected?"],
     [400, error("Chunked request not supported."), "TooLarge"],
@@ -95,6 +97,14 @@ describe("answers of OpenTSDB", () => {
   for (const [status, answer, outcome] of rows) {
     it(`${status} ${answer.slice(0, 90)}: ${outcome}`, () => assert.strictEqual(outcomeOf(status, answer), outcome))
   }
+
+  it("that said to have a body and lost it say nothing of the storage, where that was asked for", () => {
+    const announced = { "content-length": "39" }
+    assert.strictEqual(outcomeOf(200, "", announced), "delivered")
+    assert.strictEqual(outcomeOf(200, "", announced, true), "Unavailable?")
+    assert.strictEqual(outcomeOf(200, "", { "content-length": "0" }, true), "delivered")
+    assert.strictEqual(outcomeOf(204, "", {}, true), "delivered")
+  })
 
   it("are decided for every status, and never delivered beyond 2xx", () => {
     for (let status = 100; status < 600; status++) {

@@ -17,6 +17,8 @@ const refusalOf = <E extends { readonly option: string; readonly value: string }
     result._tag === "Right" ? "none" : `${result.left.option}: ${result.left.value}`
   )
 
+const pem = "-----BEGIN CERTIFICATE-----"
+
 // What callers without types can give, as well.
 const common: ReadonlyArray<readonly [options: Record<string, unknown>, refusal: RegExp]> = [
   [{ resolution: "us" }, /^resolution: "us"/],
@@ -42,6 +44,14 @@ describe("options of OpenTsdb over TCP", () => {
     [{ host: "http://host" }, /^host: /],
     [{ host: "host:4242" }, /^host: /],
     [{ host: "a b" }, /^host: /],
+    [{ host: "cafe:4242" }, /^host: "cafe:4242"/],
+    [{ host: "ada:canary@host" }, /^host: the text given/],
+    [{ tls: "yes" }, /^tls: "yes"/],
+    [{ tls: { ca: "file.pem" } }, /^tls.ca: /],
+    [{ tls: { cert: pem } }, /^tls.key: undefined/],
+    [{ tls: { cert: pem, key: pem } }, /^tls.key: the text given/],
+    [{ tls: { cert: pem, key: Redacted.make("canary") } }, /^tls.key: the text given/],
+    [{ tls: { servername: 1 } }, /^tls.servername: 1/],
     [{ port: 0 }, /^port: 0/],
     [{ port: 70_000 }, /^port: 70000/],
     [{ port: "4242" }, /^port: "4242"/],
@@ -63,6 +73,7 @@ describe("options of OpenTsdb over TCP", () => {
       const layer = OpenTsdb.layer({
         host: "h",
         port: 1,
+        tls: { ca: pem, cert: pem, key: Redacted.make(pem), servername: "tsd" },
         sanitise: "-",
         maxTags: 16,
         quantiles: [],
@@ -126,6 +137,23 @@ describe("options of OpenTsdb over HTTP", () => {
       })
     )
   }
+
+  it.scopedLive("ask the server for an answer of its storage before the request times out, or at some time", () =>
+    Effect.gen(function* () {
+      for (const [requestTimeout, sync] of [
+        ["5 seconds", 4500],
+        ["Infinity", 1_932_735_282]
+      ] as const) {
+        const { asked, url } = yield* serve
+        yield* OpenTsdb.checkHttp({
+          url,
+          acknowledge: "stored",
+          requestTimeout: requestTimeout === "Infinity" ? Infinity : requestTimeout
+        }).pipe(Effect.provide(FetchHttpClient.layer))
+        assert.match(asked[0]!.url, new RegExp(`&sync_timeout=${sync}$`))
+      }
+    })
+  )
 
   it.scopedLive("keep the address's path, and take the endpoint's own as well", () =>
     Effect.gen(function* () {

@@ -61,6 +61,11 @@ describe("points that repeat a time", () => {
     assert.deepStrictEqual(find(fields.map((names) => at(1, a, names))), [3])
   })
 
+  it("are told apart by what the wire makes of a field", () => {
+    const { find } = Repeats.make("ms", "first", (field) => field.replace(/\W/g, "_"))
+    assert.deepStrictEqual(find([at(1, a, ["x y"]), at(1, a, ["x;y"]), at(1, a, ["x_z"])]), [1])
+  })
+
   it("are forgotten after 64 others of the series", () => {
     const { find, settle } = Repeats.make("ms", "first")
     settle(
