@@ -10,13 +10,15 @@
 import { currentPreResponseHandlers, type PreResponseHandler } from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Context, Effect, Exit, Fiber, FiberRef, Option, Scope, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, FiberRef, Option, RuntimeFlags, Scope, Tracer } from "effect"
 import * as Metrics from "../Metrics.js"
 import { declare, library } from "./http/book.js"
+import { isEncrypted, watch } from "./http/connection.js"
 import { type Annotations, Current, Exchange, type Rules } from "./http/exchange.js"
 import { type Instrument, methodOf, naming, type Semantics } from "./http/names.js"
 import { check, oneOf } from "./http/options.js"
 import { listening, matchedInside } from "./http/route.js"
+import { hearUpgrade } from "./http/upgrade.js"
 
 export type { Annotations } from "./http/exchange.js"
 export type { Instrument, Semantics } from "./http/names.js"
@@ -114,7 +116,7 @@ export const middleware = (
 
   return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
     Effect.withFiberRuntime<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>(
-      (fiber) => {
+      (fiber, { runtimeFlags }) => {
         const context = fiber.currentContext
         const hub = serviceIn<Metrics.Service>(context, Metrics.Metrics.key)
         // The default hub drops it, and says once what is wrong.
@@ -134,9 +136,10 @@ export const middleware = (
         const book = books.book(hub, fiber.getFiberRef(FiberRef.currentMetricLabels))
         const exchange = new Exchange(rules, outer, book, clockOf(fiber), request, method, scheme)
         matchedInside(exchange, context)
-        const gauge = book.gauge(method, scheme)
-        return Effect.uninterruptibleMask((restore) => {
-          const run = measured(exchange, fiber, restore(app))
+        watch(exchange)
+        const enter = (restored: typeof app): typeof app => {
+          const gauge = book.gauge(method, scheme)
+          const run = measured(exchange, fiber, restored)
           if (gauge === undefined && instruments.inFlight !== undefined) {
             return Effect.flatMap(book.bindGauge(method, scheme), (bound) => {
               exchange.enter(bound)
@@ -145,7 +148,10 @@ export const middleware = (
           }
           exchange.enter(gauge)
           return run
-        })
+        }
+        // A server runs it so.
+        if (!RuntimeFlags.interruption(runtimeFlags)) return enter(app)
+        return Effect.uninterruptibleMask((restore) => enter(restore(app)))
       }
     )
 }
@@ -188,8 +194,11 @@ const pathOf = (url: string): string => {
   return end === -1 ? url : url.slice(0, end)
 }
 
-const schemeOf = (request: HttpServerRequest.HttpServerRequest): string =>
-  request.headers["x-forwarded-proto"] === "https" || request.originalUrl.startsWith("https:") ? "https" : "http"
+const schemeOf = ({ headers, originalUrl, source }: HttpServerRequest.HttpServerRequest): string => {
+  const forwarded = headers["x-forwarded-proto"]
+  if (forwarded === "https" || forwarded === "http") return forwarded
+  return isEncrypted(source) || originalUrl.startsWith("https:") ? "https" : "http"
+}
 
 /** A context where routers and handlers find the exchange. */
 const within = (context: Context.Context<never>, exchange: Exchange): Context.Context<never> => {
@@ -219,20 +228,18 @@ const measured = <E, R>(
     const end = isScoped
       ? Scope.addFinalizerExit(scope, (closed) => exchange.handled(closed, currentFiber(fiber)))
       : exchange.handled(exit, fiber)
-    return end === Effect.void ? exit : Effect.zipRight(end, exit)
+    const ended = end === Effect.void ? exit : Effect.zipRight(end, exit)
+    // What is left is the server's, which takes up its own.
+    return isOver ? ended : Effect.zipRight(FiberRef.set(FiberRef.currentContext, context), ended)
   }
-  const back = FiberRef.set(FiberRef.currentContext, context)
   const run = Effect.matchCauseEffect(app, {
-    onSuccess: (response) => Effect.zipRight(back, after(exchange.succeeded(response), Exit.succeed(response))),
-    onFailure: (cause) =>
-      Effect.zipRight(
-        back,
-        Effect.flatMap(exchange.failed(cause), (isOver) => after(isOver, Exit.failCause(cause)))
-      )
+    onSuccess: (response) => after(exchange.succeeded(response), Exit.succeed(response)),
+    onFailure: (cause) => Effect.flatMap(exchange.failed(cause), (isOver) => after(isOver, Exit.failCause(cause)))
   })
   const set = FiberRef.set(FiberRef.currentContext, within(context, exchange))
   const handlers = handlersAfter(fiber.getFiberRef(currentPreResponseHandlers))
   carry(exchange)
+  if (exchange.wantsUpgrade) hearUpgrade(exchange)
   return Effect.zipRight(
     handlers === undefined ? set : Effect.zipRight(FiberRef.set(currentPreResponseHandlers, handlers), set),
     run

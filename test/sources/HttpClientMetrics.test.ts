@@ -165,7 +165,7 @@ describe("a measured client", () => {
     Effect.gen(function* () {
       const otel = HttpClientMetrics.instrument({ semantics: "opentelemetry" })
       yield* otel(ok).get("https://api.example/users/1").pipe(HttpClientMetrics.withRoute("/users/:id"))
-      yield* otel(answering(() => Effect.succeed(new Response(null, { status: 404 })))).get("http://a:8080/")
+      yield* otel(answering(() => Effect.succeed(new Response(null, { status: 499 })))).get("http://a:8080/")
       yield* Effect.exit(otel(answering(() => Effect.die("no"))).get("http://a/"))
       const all = yield* TestMetrics.all
       assert.sameMembers(Array.from(new Set(all.map(({ name }) => name))), [
@@ -185,9 +185,9 @@ describe("a measured client", () => {
             "url.template": "/users/:id"
           },
           {
-            "error.type": "404",
+            "error.type": "499",
             "http.request.method": "GET",
-            "http.response.status_code": "404",
+            "http.response.status_code": "499",
             "server.address": "a",
             "server.port": "8080"
           },

@@ -5,11 +5,15 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Socket from "@effect/platform/Socket"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, flow, Stream } from "effect"
 import { HttpClientMetrics, HttpServerMetrics, Measurement } from "effect-metrics"
 import { FaultySink, TestMetrics } from "effect-metrics/testing"
+import { createServer } from "node:https"
+import { connect } from "node:tls"
+import { cert, key } from "../transport/certificate.js"
 import { counted, eventually, inFlight, lines, serving } from "./server.js"
 
 const text = HttpServerResponse.text("hello")
@@ -30,6 +34,8 @@ const app = HttpRouter.empty.pipe(
     })
   )
 )
+
+const handshake = { "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", "sec-websocket-version": "13" }
 
 const served = (options: HttpServerMetrics.Options) =>
   serving(HttpServer.serve(app, HttpServerMetrics.middleware(options)))
@@ -148,12 +154,13 @@ describe("a handler", () => {
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
 
-  it.live("has its own status where a client offers HTTP/2 in vain", () =>
+  it.live("has its own status where a client offers HTTP/2 or a websocket in vain", () =>
     Effect.gen(function* () {
       const { ask } = yield* served({})
       yield* ask("/users/1", { headers: { connection: "Upgrade", upgrade: "h2c" } })
-      yield* counted(1)
-      assert.deepStrictEqual(yield* lines("http.server.requests", ["status"]), ["200"])
+      yield* ask("/users/1", { headers: { connection: "Upgrade", upgrade: "websocket", ...handshake } })
+      yield* counted(2)
+      assert.deepStrictEqual(yield* lines("http.server.requests", ["status"]), ["200", "200"])
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
 
@@ -300,6 +307,19 @@ describe("OpenTelemetry's semantics", () => {
     })
   )
 
+  it.live("have the scheme of the connection, and that of a proxy's before it", () =>
+    Effect.gen(function* () {
+      const app = HttpServer.serve(text, HttpServerMetrics.middleware({ semantics: "opentelemetry" }))
+      const { port } = yield* serving(app, () => createServer({ key, cert }))
+      const socket = connect({ port, host: "127.0.0.1", ca: cert, checkServerIdentity: () => undefined })
+      socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\nx-forwarded-proto: http\r\n\r\n")
+      const name = "http.server.request.duration"
+      yield* eventually(Effect.map(TestMetrics.all, (all) => all.filter((one) => one.name === name).length === 2))
+      socket.destroy()
+      assert.deepStrictEqual(yield* lines(name, ["url.scheme"]), ["https", "http"])
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
+
   it.live("say how a request failed that had no error status", () =>
     Effect.gen(function* () {
       const reached = yield* Deferred.make<void>()
@@ -326,25 +346,29 @@ describe("OpenTelemetry's semantics", () => {
   )
 })
 
-const handshake = { "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", "sec-websocket-version": "13" }
+const hangUp = Effect.map(HttpServerRequest.HttpServerRequest, (request) => {
+  NodeHttpServerRequest.toIncomingMessage(request).socket.end()
+})
 
 describe("a websocket", () => {
   it.live("is one request for as long as it is open, with the status that upgraded it", () =>
     Effect.gen(function* () {
+      const upgraded = Effect.flatMap(HttpServerRequest.upgrade, (socket) =>
+        Effect.gen(function* () {
+          const write = yield* socket.writer
+          yield* socket.run((data) => write(data))
+          return HttpServerResponse.empty()
+        })
+      ).pipe(Effect.scoped, Effect.orDie)
       const echo = HttpRouter.empty.pipe(
-        HttpRouter.get(
-          "/echo",
-          Effect.flatMap(HttpServerRequest.upgrade, (socket) =>
-            Effect.gen(function* () {
-              const write = yield* socket.writer
-              yield* socket.run((data) => write(data))
-              return HttpServerResponse.empty()
-            })
-          ).pipe(Effect.scoped, Effect.orDie)
-        ),
+        HttpRouter.get("/echo", upgraded),
+        HttpRouter.get("/fails", Effect.zipRight(upgraded, Effect.fail("no"))),
+        // As a handshake that the server refuses, which leaves its handler waiting.
+        HttpRouter.get("/hangs-up", Effect.zipRight(hangUp, Effect.never)),
         HttpRouter.get("/refuses", HttpServerResponse.empty({ status: 401 }))
       )
-      const { ask, port } = yield* serving(HttpServer.serve(echo, HttpServerMetrics.middleware()))
+      const app = HttpRouter.empty.pipe(HttpRouter.mount("/in", echo), HttpRouter.concat(echo))
+      const { ask, port } = yield* serving(HttpServer.serve(app, HttpServerMetrics.middleware()))
       const open = yield* Deferred.make<void>()
       const talk = (path: string) =>
         Effect.gen(function* () {
@@ -353,16 +377,28 @@ describe("a websocket", () => {
           const echoed = yield* Effect.fork(socket.run(() => Deferred.succeed(open, undefined)))
           yield* write("hi")
           yield* Deferred.await(open)
-          assert.deepStrictEqual(yield* inFlight(), [1])
+          assert.strictEqual(yield* TestMetrics.gaugeValue("http.server.in_flight"), 1)
           yield* write(new Socket.CloseEvent(1000))
           yield* Effect.ignore(Fiber.join(echoed))
         }).pipe(Effect.scoped, Effect.provide(NodeSocket.layerWebSocketConstructor))
-      yield* talk("/echo")
-      yield* counted(1)
-      yield* ask("/refuses", { headers: { connection: "upgrade", upgrade: "websocket", ...handshake } })
-      yield* counted(2)
-      assert.deepStrictEqual(yield* lines(), ["GET /echo 101 success", "GET /refuses 401 success"])
-      assert.deepStrictEqual(yield* inFlight(), [1, 0, 1, 0])
+      const paths = ["/echo", "/in/echo", "/fails"]
+      for (const [index, path] of paths.entries()) {
+        yield* talk(path)
+        yield* counted(index + 1)
+      }
+      const websocket = { connection: "upgrade", upgrade: "websocket" }
+      yield* ask("/refuses", { headers: { ...websocket, ...handshake } })
+      yield* counted(4)
+      yield* Effect.exit(ask("/hangs-up", { headers: websocket }))
+      yield* counted(5)
+      assert.deepStrictEqual(yield* lines(), [
+        "GET /echo 101 success",
+        "GET /in/echo 101 success",
+        "GET /fails 101 failure",
+        "GET /refuses 401 success",
+        "GET /hangs-up 499 interrupt"
+      ])
+      assert.deepStrictEqual(yield* inFlight(), [1, 0, 1, 0, 1, 0, 1, 0, 1, 0])
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
 })

@@ -221,6 +221,35 @@ for (const [place, serve] of Object.entries(places)) {
       }).pipe(Effect.provide(TestMetrics.layer))
     )
 
+    it.scopedLive("those that wait behind another on a connection that breaks do not stay in flight", () =>
+      Effect.gen(function* () {
+        const reached = yield* Deferred.make<void>()
+        const app = HttpRouter.empty.pipe(
+          HttpRouter.get("/never", Effect.never),
+          HttpRouter.get("/answered", text),
+          HttpRouter.get("/sent", HttpServerResponse.stream(Stream.repeatValue(bytes(100_000)))),
+          HttpRouter.get("/last", Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never))
+        )
+        const { begin } = yield* serving(serve(app))
+        const socket = yield* begin("/never")
+        const rest = ["/answered", "/sent", "/last"].map((path) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+        socket.write(rest.join(""))
+        yield* Deferred.await(reached)
+        socket.destroy()
+        yield* counted(4)
+        const { requests } = yield* told
+        assert.sameMembers(Array.from(requests), [
+          "GET /answered 499 interrupt",
+          "GET /last 499 interrupt",
+          "GET /never 499 interrupt",
+          "GET /sent 499 interrupt"
+        ])
+        assert.strictEqual(yield* TestMetrics.gaugeValue("http.server.in_flight"), 0)
+        // No part of an answer has left.
+        assert.deepStrictEqual(yield* TestMetrics.timings("http.server.response.size"), [0, 0, 0, 0])
+      }).pipe(Effect.provide(TestMetrics.layer))
+    )
+
     it.scopedLive("many at once, ending in every way, come out even", () =>
       Effect.gen(function* () {
         const entered = new Set<string>()

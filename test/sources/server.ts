@@ -27,10 +27,10 @@ export interface Client {
 type App = Layer.Layer<never, never, HttpServer.HttpServer>
 
 /** The measured app, as a layer that asks for the server. `TestMetrics.layer` is around the test. */
-export const serving = (app: App): Effect.Effect<Client, never, Scope.Scope> =>
+export const serving = (app: App, create: () => Server = createServer): Effect.Effect<Client, never, Scope.Scope> =>
   Effect.gen(function* () {
     let server: Server | undefined
-    const live = NodeHttpServer.layer(() => (server = createServer()), { port: 0, host: "127.0.0.1" })
+    const live = NodeHttpServer.layer(() => (server = create()), { port: 0, host: "127.0.0.1" })
     yield* Layer.build(Layer.provide(app, Layer.orDie(live)))
     const address = server?.address()
     if (typeof address !== "object" || address === null) return yield* Effect.dieMessage("no address")

@@ -45,6 +45,7 @@ export interface Annotations {
   readonly fields?: Metrics.Fields | undefined
 }
 
+const switchingProtocols = 101
 const clientAborted = 499
 
 /** Without a length a request has no body, or one in chunks, of which only its reader knows the size. */
@@ -52,6 +53,7 @@ const requestSize = ({ headers }: HttpServerRequest.HttpServerRequest): number |
   lengthOf(headers["content-length"]) ?? (headers["transfer-encoding"] === undefined ? 0 : undefined)
 
 const causeOfInterrupt = (fiber: AnyFiber): Cause.Cause<never> => fiber.getFiberRef(FiberRef.interruptedCause)
+const clientIsGone = Cause.interrupt(HttpServerError.clientAbortFiberId)
 
 /** Servers that answer web requests hand a stream over before it is run; the others have run it, or never will. */
 const isWeb = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -67,6 +69,7 @@ export class Exchange {
   route: string | undefined
   private readonly startNanos: bigint
   private readonly startMillis: number
+  private readonly remoteIp: string | undefined
   private outcome: Metrics.Outcome = "success"
   private status = 0
   /** As its header or its body says; of a stream without either, what went through. */
@@ -78,7 +81,8 @@ export class Exchange {
   private isHandled = false
   private isSent = false
   private isEnded = false
-  private release: (() => void) | undefined
+  private isUpgraded = false
+  private readonly atEnd: Array<() => void> = []
   private ownTags: Metrics.Tags | undefined
   private ownFields: Metrics.Fields | undefined
 
@@ -93,6 +97,11 @@ export class Exchange {
   ) {
     this.startNanos = clock.unsafeCurrentTimeNanos()
     this.startMillis = rules.point === undefined ? 0 : clock.unsafeCurrentTimeMillis()
+    // A connection that is closed does not know it any more.
+    this.remoteIp =
+      rules.point === undefined || rules.point.remoteIp === "none"
+        ? undefined
+        : Option.getOrUndefined(request.remoteAddress)
   }
 
   /** The exchange that records as this identity asks, here or around. */
@@ -101,7 +110,33 @@ export class Exchange {
   }
 
   enter(handle: Metrics.GaugeHandle | undefined): void {
-    this.release = handle?.hold()
+    if (handle !== undefined) this.atEnd.push(handle.hold())
+  }
+
+  whenEnded(then: () => void): void {
+    this.atEnd.push(then)
+  }
+
+  /** Clients also offer HTTP/2 by this header, and are answered as if they had not. */
+  get wantsUpgrade(): boolean {
+    return this.request.headers["upgrade"]?.toLowerCase() === "websocket"
+  }
+
+  /** It is a websocket now. */
+  upgraded(): void {
+    this.isUpgraded = true
+  }
+
+  /** Its connection is closed. Gives what ends it as of now, if nothing else has by then: no answer has left. */
+  abandoned(): Effect.Effect<void> {
+    const nanos = this.clock.unsafeCurrentTimeNanos()
+    return Effect.suspend(() => {
+      // Its handler may have something left to do.
+      if (this.isUpgraded) return Effect.void
+      this.length = 0
+      this.stream = "none"
+      return this.end(clientIsGone, nanos)
+    })
   }
 
   matched(route: string): void {
@@ -143,7 +178,7 @@ export class Exchange {
     this.sees(response)
     // A server may wait forever for a client that has gone to take the body, and for a stream that it does not run.
     if (!Cause.isEmpty(causeOfInterrupt(fiber)) || (response.body._tag === "Stream" && this.method === "HEAD")) {
-      return Effect.as(this.end(fiber), response)
+      return Effect.as(this.end(causeOfInterrupt(fiber)), response)
     }
     if (response.body._tag !== "Stream") return Effect.succeed(response)
     return Effect.succeed(this.counting(response, response.body))
@@ -172,7 +207,7 @@ export class Exchange {
           this.stream = "ended"
           const outcome = Metrics.outcomeOf(exit)
           if (outcome !== "success") this.outcome = outcome
-          return this.isHandled ? this.end(fiber) : Effect.void
+          return this.isHandled ? this.end(causeOfInterrupt(fiber)) : Effect.void
         })
       ),
       Stream.provideService(Current, this)
@@ -203,33 +238,29 @@ export class Exchange {
     this.isHandled = true
     if (this.stream === "running" || (this.stream === "waiting" && isWeb(this.request))) return Effect.void
     if (Exit.isFailure(exit) && this.outcome === "success") this.outcome = outcomeOfCause(exit.cause)
-    return this.end(fiber)
+    return this.end(causeOfInterrupt(fiber))
   }
 
-  private end(fiber: AnyFiber): Effect.Effect<void> {
+  private end(interrupt: Cause.Cause<never>, nanos = this.clock.unsafeCurrentTimeNanos()): Effect.Effect<void> {
     if (this.isEnded) return Effect.void
     this.isEnded = true
-    this.release?.()
+    for (const then of this.atEnd) then()
     const route = this.route ?? unmatched
     if (this.rules.isExcluded(route)) return Effect.void
-    const seconds = Math.max(0, Number(this.clock.unsafeCurrentTimeNanos() - this.startNanos) / 1e9)
-    const key: Key = { method: this.method, place: this.scheme, route, ...this.result(fiber) }
+    const seconds = Math.max(0, Number(nanos - this.startNanos) / 1e9)
+    const key: Key = { method: this.method, place: this.scheme, route, ...this.result(interrupt) }
     const recorded = this.book.end(key, this.tagsOfItsOwn(key.status), this.measured(key, seconds))
     const point = this.point(key, seconds)
     if (point === undefined) return recorded ?? Effect.void
     return recorded === undefined ? point : Effect.zipRight(recorded, point)
   }
 
-  private result(fiber: AnyFiber): Pick<Key, "outcome" | "status"> {
-    const interrupt = causeOfInterrupt(fiber)
-    if (!Cause.isEmpty(interrupt) && this.stream === "none") {
-      const isClient = HashSet.has(Cause.interruptors(interrupt), HttpServerError.clientAbortFiberId)
-      return { outcome: "interrupt", status: isClient ? clientAborted : this.status }
-    }
-    // Clients also offer HTTP/2 by this header, and are answered as if they had not.
-    const isWebSocket = this.request.headers["upgrade"]?.toLowerCase() === "websocket"
-    const isUpgraded = this.outcome === "success" && isWebSocket && this.status < 300
-    return { outcome: this.outcome, status: isUpgraded ? 101 : this.status }
+  private result(interrupt: Cause.Cause<never>): Pick<Key, "outcome" | "status"> {
+    const isInterrupted = !Cause.isEmpty(interrupt) && this.stream === "none"
+    const outcome = isInterrupted ? "interrupt" : this.outcome
+    if (this.isUpgraded) return { outcome, status: switchingProtocols }
+    const isClient = isInterrupted && HashSet.has(Cause.interruptors(interrupt), HttpServerError.clientAbortFiberId)
+    return { outcome, status: isClient ? clientAborted : this.status }
   }
 
   private tagsOfItsOwn(status: number): Metrics.Tags | undefined {
@@ -250,7 +281,7 @@ export class Exchange {
   private point({ method, route, status }: Key, seconds: number): Effect.Effect<void> | undefined {
     const { level, point } = this.rules
     if (point === undefined) return undefined
-    const remoteIp = Option.getOrUndefined(this.request.remoteAddress)
+    const { remoteIp } = this
     return this.book.within(
       Metrics.emit(
         point.name,

@@ -68,7 +68,7 @@ const statusTag = (status: number): string | undefined => (status === 0 ? undefi
 
 /** Of a server only a status of 500 and more is an error; of a client, one of 400 and more. */
 const errorOf = (side: Side, { outcome, status }: Key): string | undefined => {
-  if (status >= (side === "server" ? 500 : 400) && status !== 499) return String(status)
+  if (status >= (side === "server" ? 500 : 400)) return String(status)
   if (outcome === "success") return undefined
   return side === "server" && outcome === "failure" && status >= 400 ? undefined : outcome
 }
@@ -140,4 +140,4 @@ export const lengthOf = (header: string | undefined): number | undefined => {
 
 /** What the `content-length` of such a response says is not sent. */
 export const hasNoBody = (method: string, status: number): boolean =>
-  method === "HEAD" || status === 204 || status === 304
+  method === "HEAD" || status === 101 || status === 204 || status === 304
