@@ -9,6 +9,11 @@ const written = (write: (bytes: Uint8Array, at: number) => number): string => {
 
 const expected = (value: number): string => String(value === 0 ? 0 : value)
 
+/** What has few decimals, and what nearly has. */
+const decimals = fc
+  .tuple(fc.maxSafeInteger(), fc.integer({ min: 0, max: 16 }), fc.constantFrom(0, 0, Number.EPSILON))
+  .map(([digits, places, off]) => (digits / 10 ** places) * (1 + off))
+
 describe("bytes", () => {
   it("writes whole numbers as String does", () => {
     fc.assert(
@@ -34,14 +39,28 @@ describe("bytes", () => {
 
   it("writes numbers so that they read back the same, in no more than the bytes it says", () => {
     fc.assert(
-      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      fc.property(fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), decimals), (value) => {
         const text = written((bytes, at) => Bytes.writeNumber(bytes, at, value))
         assert.strictEqual(text, expected(value))
         assert.isAtMost(text.length, Bytes.maxNumberBytes)
       }),
       {
         numRuns: 1000,
-        examples: [[-0], [5e-324], [-Number.MAX_VALUE], [1e21], [2 ** 53], [-(2 ** 53)], [2 ** 63]]
+        examples: [
+          [-0],
+          [5e-324],
+          [-Number.MAX_VALUE],
+          [1e21],
+          [2 ** 53],
+          [-(2 ** 53)],
+          [2 ** 63],
+          [1e-6],
+          [9.99e-7],
+          [-0.000001001],
+          [999_999.999999999],
+          [0.1 + 0.2],
+          [1_000_000.5]
+        ]
       }
     )
   })
