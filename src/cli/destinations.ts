@@ -50,7 +50,8 @@ const schemes = {
   "statsd+tcp": (parts) => statsD(parts, { protocol: "tcp" }),
   dogstatsd: (parts) => statsD(parts, { protocol: "udp", dialect: "dogstatsd" }),
   unixgram: (parts) => statsDUnix(parts, "datagram"),
-  unix: (parts) => statsDUnix(parts, "stream"),
+  unixstream: (parts) => statsDUnix(parts, "stream"),
+  unix: (parts) => statsDUnix(parts, "either"),
   graphite: (parts) => graphite(parts, "plaintext"),
   "graphite+pickle": (parts) => graphite(parts, "pickle"),
   librato: (parts) => librato(parts, "librato", "https"),
@@ -166,7 +167,7 @@ const statsD = (parts: Parts, base: Pick<StatsD.Options, "protocol" | "dialect">
     return { _tag: "statsd", options: { ...base, ...options, host, port: parts.port } } as const
   })
 
-const statsDUnix = (parts: Parts, socket: "datagram" | "stream"): Result<Destination> =>
+const statsDUnix = (parts: Parts, socket: StatsD.Options["socket"]): Result<Destination> =>
   Either.gen(function* () {
     const path = decodeURIComponent(parts.url.pathname)
     if (parts.host !== undefined || !path.startsWith("/")) {

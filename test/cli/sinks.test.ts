@@ -73,7 +73,12 @@ describe("a sink by URL", () => {
     [
       "unix:/run/a%20b.sock?dialect=etsy",
       "statsd",
-      { protocol: "uds", dialect: "etsy", path: "/run/a b.sock", socket: "stream" }
+      { protocol: "uds", dialect: "etsy", path: "/run/a b.sock", socket: "either" }
+    ],
+    [
+      "unixstream:///run/s.sock",
+      "statsd",
+      { protocol: "uds", dialect: "dogstatsd", path: "/run/s.sock", socket: "stream" }
     ],
     [
       "graphite://carbon:2003?naming=dotted&sanitise=true",
