@@ -19,7 +19,7 @@ export const sinkName = "statsd"
  * @category models
  */
 export interface Options extends DeliveryOptions {
-  /** UDP and TCP: name or address. Default `localhost`. */
+  /** UDP and TCP: name or address. Over UDP a name is looked up again every half minute. Default `localhost`. */
   readonly host?: string | undefined
   /** UDP and TCP. Default 8125. */
   readonly port?: number | undefined
@@ -60,7 +60,7 @@ export interface Options extends DeliveryOptions {
   readonly packedValues?: boolean | undefined
   /**
    * Etsy: counters whose increase is written as a step of a gauge, `a:+4|g`, so that several processes count up and down one
-   * gauge. Default: none.
+   * gauge; asked with the name as it is written. Default: none.
    */
   readonly deltas?: ((series: { readonly name: string }) => boolean) | undefined
   /** DogStatsD 1.2: the container that this process runs in, `ci-<id>` or `in-<cgroup inode>`. Default: not said. */
