@@ -75,34 +75,45 @@ const timed = async (subject, operations, chunk) => {
 }
 
 /**
- * @param {Context} context @param {ReadonlyArray<Subject>} subjects the first is what the others are compared with
- * @param {{ operations?: number, chunk?: number, rounds?: number, warmup?: number }} [options]
+ * Measures each subject once a round, in random order, and gives how they did.
+ * @template {{ readonly name: string, readonly kind: Kind }} One
+ * @param {Context} context @param {ReadonlyArray<One>} subjects the first is what the others are compared with
+ * @param {(subject: One, round: number) => Promise<number>} measure in the row's unit; a round below 0 warms up
+ * @param {{ rounds?: number, warmup?: number }} [options]
  */
-export const compare = async (context, subjects, options = {}) => {
-  const operations = context.isQuick ? (options.chunk ?? 2_000) : (options.operations ?? 100_000)
-  const chunk = Math.min(operations, options.chunk ?? 10_000)
-  const rounds = context.isQuick ? 2 : (options.rounds ?? 15)
-  const warmup = context.isQuick ? 1 : (options.warmup ?? 4)
+export const inRounds = async ({ isQuick }, subjects, measure, options = {}) => {
+  const rounds = isQuick ? 2 : (options.rounds ?? 15)
+  const warmup = isQuick ? 1 : (options.warmup ?? 4)
   /** @type {Map<string, Array<number>>} */
   const times = new Map(subjects.map((subject) => [subject.name, []]))
   for (let round = -warmup; round < rounds; round++) {
     for (const subject of shuffled(subjects)) {
-      const nanos = await timed(subject, operations, chunk)
-      if (round >= 0) times.get(subject.name)?.push(nanos)
+      const time = await measure(subject, round)
+      if (round >= 0) times.get(subject.name)?.push(time)
     }
   }
   const base = times.get(subjects[0]?.name ?? "") ?? []
-  return subjects.map((subject) => {
-    const own = times.get(subject.name) ?? []
+  return subjects.map(({ kind, name }) => {
+    const own = times.get(name) ?? []
     return {
-      name: subject.name,
-      kind: subject.kind,
+      name,
+      kind,
       median: median(own),
       p10: quantile(own, 0.1),
       p90: quantile(own, 0.9),
-      ratio: median(own.map((nanos, round) => nanos / (base[round] ?? NaN)))
+      ratio: median(own.map((time, round) => time / (base[round] ?? NaN)))
     }
   })
+}
+
+/**
+ * @param {Context} context @param {ReadonlyArray<Subject>} subjects the first is what the others are compared with
+ * @param {{ operations?: number, chunk?: number, rounds?: number, warmup?: number }} [options] a quick run takes one chunk
+ */
+export const compare = async (context, subjects, options = {}) => {
+  const operations = context.isQuick ? (options.chunk ?? 2_000) : (options.operations ?? 100_000)
+  const chunk = Math.min(operations, options.chunk ?? 10_000)
+  return inRounds(context, subjects, (subject) => timed(subject, operations, chunk), options)
 }
 
 /** What it costs, told in the row's first subject where rounds were compared. */

@@ -1,11 +1,14 @@
 // @ts-check
-/** Runs one row, in a process of its own so that no row leaves its types behind in another's code. */
+/**
+ * Runs the rows it is told to, until it is let go. What is measured is measured in a process of its own, so that no row leaves
+ * its types behind in another's code: `run.mjs` tells it of one.
+ */
 import { rows } from "./rows/index.mjs"
 
-const row = rows.find(({ name }) => name === process.argv[2])
-if (row === undefined) throw new Error(`no row ${process.argv[2]}`)
-const { notes = [], results } = await row.run({ isQuick: process.argv[3] === "quick" })
-
-process.send?.({ name: row.name, title: row.title, unit: row.unit, results, notes }, undefined, undefined, () =>
-  process.exit()
-)
+process.on("message", async (/** @type {{ readonly name: string, readonly isQuick: boolean }} */ { isQuick, name }) => {
+  const row = rows.find((one) => one.name === name)
+  if (row === undefined) throw new Error(`no row ${name}`)
+  const { notes = [], results } = await row.run({ isQuick })
+  process.send?.({ name: row.name, title: row.title, unit: row.unit, results, notes })
+})
+process.on("disconnect", () => process.exit())

@@ -59,32 +59,46 @@ const judge = (row) => {
   return { ...row, goals: goals.map(({ limit, text, value }) => ({ text, limit, value: value(get) })) }
 }
 
-/** @param {string} name @returns {Promise<import("./report.mjs").Measured | undefined>} */
-const measure = async (name) => {
-  const load = loadavg()[0] ?? NaN
-  const child = fork(join(here, "row.mjs"), [name, isQuick ? "quick" : "full"], { execArgv: ["--expose-gc"] })
-  /** @type {import("./report.mjs").Measured | undefined} */
-  let row
-  child.on("message", (message) => {
-    row = /** @type {import("./report.mjs").Measured} */ (message)
+/** What a row came to, or the code with which its process ended. @param {import("node:child_process").ChildProcess} child */
+const told = (child) =>
+  new Promise((resolve) => {
+    const end = (/** @type {unknown} */ answer) => {
+      child.off("message", end).off("exit", end)
+      resolve(answer)
+    }
+    child.on("message", end).on("exit", end)
   })
-  const [code] = await once(child, "exit")
-  if (row === undefined) {
-    console.error(`${name} ended with ${code}`)
+
+/** @param {import("node:child_process").ChildProcess} child @param {string} name */
+const measure = async (child, name) => {
+  const load = loadavg()[0] ?? NaN
+  child.send({ name, isQuick })
+  const answer = await told(child)
+  if (typeof answer !== "object" || answer === null) {
+    console.error(`${name} ended with ${answer}`)
     process.exitCode = 1
-    return undefined
+    return
   }
+  const row = /** @type {import("./report.mjs").Measured} */ (answer)
   console.log(`\n${row.name}: ${row.title}\n\n${rowTable(row)}`)
-  return judge({ ...row, when: { at: new Date().toISOString(), load } })
+  measured.push(judge({ ...row, when: { at: new Date().toISOString(), load } }))
 }
 
 /** @type {Array<import("./report.mjs").Measured>} */
 const measured = []
 const waiting = [...names]
 const work = async () => {
+  let child
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    const row = await measure(name)
-    if (row !== undefined) measured.push(row)
+    child ??= fork(join(here, "row.mjs"), { execArgv: ["--expose-gc"] })
+    await measure(child, name)
+    // To load everything takes longer than most quick rows do: they share a process as long as it lives.
+    if (isQuick && child.connected && waiting.length > 0) continue
+    if (child.connected) {
+      child.disconnect()
+      await once(child, "exit")
+    }
+    child = undefined
   }
 }
 // What is measured is measured alone.

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { make } from "../../dist/encoding/statvent.js"
 import { Metrics, Sink } from "../../dist/index.js"
-import { atMost, median, quantile, shuffled } from "../harness.mjs"
+import { atMost, inRounds } from "../harness.mjs"
 import { compareEncoders } from "./encoders.mjs"
 
 const counters = 6000
@@ -134,7 +134,7 @@ export const namedPipeCat = {
   title: "The same, read by `cat` from another process",
   unit: "ms",
   goals: [],
-  run: async ({ isQuick }) => {
+  run: async (context) => {
     const dir = await mkdtemp(join(tmpdir(), "effect-metrics-bench-"))
     const kinds = /** @type {const} */ ([
       { name: bare, kind: "raw", way: "bare" },
@@ -143,38 +143,34 @@ export const namedPipeCat = {
     ])
     const subjects = kinds.map((subject) => {
       const child = fork(script, [dir, subject.way], { execArgv: [] })
-      return { ...subject, child, path: join(dir, `${child.pid}.stats`), times: /** @type {Array<number>} */ ([]) }
+      return { ...subject, child, path: join(dir, `${child.pid}.stats`) }
     })
+    /** @type {Array<import("../harness.mjs").Result>} */
     const results = []
     try {
       await Promise.all(subjects.map(({ child }) => once(child, "message")))
-      const rounds = isQuick ? 2 : 40
-      for (let round = -5; round < rounds; round++) {
-        if (round === 0) for (const { child } of subjects) child.send("measure")
-        for (const { name, path, times } of shuffled(subjects)) {
-          const start = performance.now()
-          const { stdout } = await promisify(execFile)("cat", [path], { maxBuffer: 2 ** 26, timeout: 60_000 })
-          const millis = performance.now() - start
-          if (!stdout.startsWith("effect_metrics.pipe.counters: 10000\n") || !stdout.endsWith("\n")) {
-            throw new Error(`${name}: ${stdout.slice(0, 200)}`)
-          }
-          if (round >= 0) times.push(millis)
-          // The bare one needs a moment to open its pipe again.
-          await new Promise((resolve) => setTimeout(resolve, 10))
+      const read = async (
+        /** @type {typeof subjects[number]} */ { child, name, path },
+        /** @type {number} */ round
+      ) => {
+        if (round === 0) child.send("measure")
+        const start = performance.now()
+        const { stdout } = await promisify(execFile)("cat", [path], { maxBuffer: 2 ** 26, timeout: 60_000 })
+        const millis = performance.now() - start
+        if (!stdout.startsWith("effect_metrics.pipe.counters: 10000\n") || !stdout.endsWith("\n")) {
+          throw new Error(`${name}: ${stdout.slice(0, 200)}`)
         }
+        // The bare one needs a moment to open its pipe again.
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        return millis
       }
-      const base = subjects[0]?.times ?? []
-      for (const { child, kind, name, times } of subjects) {
+      const measured = await inRounds(context, subjects, read, { rounds: 40, warmup: 5 })
+      for (const [i, { child }] of subjects.entries()) {
         const told = once(child, "message")
         child.send("tell")
         const [longest] = await told
         results.push({
-          name,
-          kind,
-          median: median(times),
-          p10: quantile(times, 0.1),
-          p90: quantile(times, 0.9),
-          ratio: median(times.map((millis, round) => millis / (base[round] ?? NaN))),
+          .../** @type {typeof measured[number]} */ (measured[i]),
           more: { "loop max ms": Number(Number(longest).toFixed(1)) }
         })
       }

@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { StatsServer } from "../../dist/index.js"
-import { median, quantile, ratioOf, shuffled } from "../harness.mjs"
+import { inRounds, ratioOf } from "../harness.mjs"
 
 const pipes = 100
 const lines = 120
@@ -60,7 +60,7 @@ export const statsServer = {
       value: (get) => ratioOf(get("effect-metrics, /stats"))
     }
   ],
-  run: async ({ isQuick }) => {
+  run: async (context) => {
     const dir = await mkdtemp(join(tmpdir(), "effect-metrics-bench-"))
     const each = pipes / writers
     const children = Array.from({ length: writers }, (_, i) =>
@@ -93,27 +93,25 @@ export const statsServer = {
       { name: "effect-metrics, /stats", kind: /** @type {const} */ ("ours"), url: `${url}/stats` },
       { name: "effect-metrics, /metrics", kind: /** @type {const} */ ("ours"), url: `${url}/metrics` },
       { name: "effect-metrics, /api/snapshot", kind: /** @type {const} */ ("ours"), url: `${url}/api/snapshot` }
-    ].map((subject) => ({ ...subject, times: /** @type {Array<number>} */ ([]), longest: 0, bytes: 0 }))
+    ].map((subject) => ({ ...subject, longest: 0, bytes: 0 }))
+    let measured
     try {
-      const rounds = isQuick ? 2 : 40
-      for (let round = -5; round < rounds; round++) {
-        for (const subject of shuffled(subjects)) {
-          const delay = monitorEventLoopDelay({ resolution: 1 })
-          delay.enable()
-          const start = performance.now()
-          const answer = await fetch(subject.url, { headers: { "accept-encoding": "identity" } })
-          const body = await answer.text()
-          const millis = performance.now() - start
-          delay.disable()
-          if (answer.status !== 200 || (!body.includes("http.requests") && !body.includes("http_requests"))) {
-            throw new Error(`${subject.name}: ${answer.status} ${body.slice(0, 200)}`)
-          }
-          subject.bytes = body.length
-          if (round < 0) continue
-          subject.times.push(millis)
-          subject.longest = Math.max(subject.longest, delay.max / 1e6)
+      const ask = async (/** @type {typeof subjects[number]} */ subject, /** @type {number} */ round) => {
+        const delay = monitorEventLoopDelay({ resolution: 1 })
+        delay.enable()
+        const start = performance.now()
+        const answer = await fetch(subject.url, { headers: { "accept-encoding": "identity" } })
+        const body = await answer.text()
+        const millis = performance.now() - start
+        delay.disable()
+        if (answer.status !== 200 || (!body.includes("http.requests") && !body.includes("http_requests"))) {
+          throw new Error(`${subject.name}: ${answer.status} ${body.slice(0, 200)}`)
         }
+        subject.bytes = body.length
+        if (round >= 0) subject.longest = Math.max(subject.longest, delay.max / 1e6)
+        return millis
       }
+      measured = await inRounds(context, subjects, ask, { rounds: 40, warmup: 5 })
     } finally {
       await Effect.runPromise(Scope.close(scope, Exit.void))
       server.close()
@@ -124,16 +122,13 @@ export const statsServer = {
       }
       await rm(dir, { recursive: true, force: true })
     }
-    const base = subjects[0]?.times ?? []
     return {
-      results: subjects.map(({ bytes, kind, longest, name, times }) => ({
-        name,
-        kind,
-        median: median(times),
-        p10: quantile(times, 0.1),
-        p90: quantile(times, 0.9),
-        ratio: median(times.map((millis, round) => millis / (base[round] ?? NaN))),
-        more: { "answer KB": Math.round(bytes / 1024), "loop max ms": Number(longest.toFixed(1)) }
+      results: measured.map((result, i) => ({
+        ...result,
+        more: {
+          "answer KB": Math.round((subjects[i]?.bytes ?? NaN) / 1024),
+          "loop max ms": Number((subjects[i]?.longest ?? NaN).toFixed(1))
+        }
       })),
       notes: [
         "Every request reads all pipes anew. The pipes are written by four processes on the same machine, whose work is in all times.",

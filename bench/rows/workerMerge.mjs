@@ -10,12 +10,11 @@ import { atMost, compare } from "../harness.mjs"
 import { nullLanes } from "../ours.mjs"
 import { startMillis } from "./measurements.mjs"
 
-const total = 100_000
 const batch = 1000
 const topic = Buffer.from(topicOf(undefined))
 
-/** Half of them counters, half timers of ten values in some eight buckets. @param {number} publishers @param {number} at */
-const windowOf = (publishers, at) => {
+/** Half of them counters, half timers of ten values in some eight buckets. @param {number} publishers @param {number} total @param {number} at */
+const windowOf = (publishers, total, at) => {
   const kind = at % 2 === 0 ? /** @type {const} */ ("counter") : /** @type {const} */ ("timer")
   const series = {
     name: kind === "counter" ? "requests" : "latency",
@@ -39,12 +38,12 @@ const windowOf = (publishers, at) => {
   return { ...timed, _tag: /** @type {const} */ ("distribution"), histogram, buckets: undefined }
 }
 
-/** @param {number} publishers */
-const bodiesOf = (publishers) => {
+/** @param {number} publishers @param {number} total */
+const bodiesOf = (publishers, total) => {
   const encode = makeBodies()
   const bodies = []
   for (let from = 0; from < total; from += batch) {
-    const windows = Array.from({ length: batch }, (_, i) => windowOf(publishers, from + i))
+    const windows = Array.from({ length: batch }, (_, i) => windowOf(publishers, total, from + i))
     const [section] = encode(windows, Infinity).payload
     if (section?.count !== batch) throw new Error("not all was encoded")
     const header = { publisher: String(from), batch: "1", level: undefined }
@@ -98,10 +97,11 @@ export const workerMerge = {
     )
   ],
   run: async (context) => {
+    const total = context.isQuick ? 10_000 : 100_000
     const runtimes = []
     const subjects = []
     for (const publishers of [1, 10, 100]) {
-      const bodies = bodiesOf(publishers)
+      const bodies = bodiesOf(publishers, total)
       const runtime = nullLanes(1)
       runtimes.push(runtime)
       const merger = makeMerger(await runtime.runPromise(Metrics.Metrics), {
@@ -124,7 +124,7 @@ export const workerMerge = {
         }
       })
     }
-    const bodies = bodiesOf(1)
+    const bodies = bodiesOf(1, total)
     const read = bodies.map(({ bytes }) => {
       const body = decode(bytes, Infinity)
       if (!("measurements" in body)) throw new Error(body.reason)
@@ -173,7 +173,7 @@ export const workerMerge = {
         },
         ...subjects
       ],
-      { operations: 100_000, chunk: 100_000, rounds: 7, warmup: 2 }
+      { operations: total, chunk: total, rounds: 7, warmup: 2 }
     )
     if (count === 0 || raw.size() !== total) throw new Error(`${raw.size()} series`)
     await Promise.all(runtimes.map((runtime) => runtime.dispose()))
