@@ -81,7 +81,9 @@ describe("Librato's JSON", () => {
     const fields = fc.dictionary(word, fc.oneof(fc.double(), fc.boolean(), fc.maxSafeInteger(), fc.string()), {
       maxKeys: 4
     })
-    const arbitrary = fc.record({ name: word, fields, tags: fc.array(fc.tuple(word, word), { maxLength: 4 }) })
+    // An object has keys that are whole numbers before all others, which is not the order of the text.
+    const key = word.filter((text) => !/^\d+$/.test(text))
+    const arbitrary = fc.record({ name: word, fields, tags: fc.array(fc.tuple(key, word), { maxLength: 4 }) })
     for (const api of ["metrics", "measurements"] as const) {
       for (const sanitise of [true, false]) {
         const encode = Librato.make({ ...dialect, api, sanitise })
