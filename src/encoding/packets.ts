@@ -48,7 +48,7 @@ export class Packer {
     this.lines[this.count++] = at
   }
 
-  /** `false`, and nothing has changed, if a line is longer than `most`. A measurement alone in a packet may take `mostAlone`. */
+  /** `false` if a line is longer than `most`: its measurement is in no packet. One alone in a packet may take `mostAlone`. */
   end(at: number, most: number, mostAlone: number): boolean {
     if (at - 1 - this.start > most) {
       this.next(this.measurement)

@@ -365,8 +365,9 @@ export const make = (dialect: Dialect): Encode => {
 
   const putPoint = (point: Point, kept: Kept): void => {
     if (isEvent(point) || isCheck(point)) {
-      if (isEtsy) {
-        output.fault = noEvents
+      // The agent takes the second 0 for now.
+      if (isEtsy || !(point.millis >= 1000)) {
+        output.fault = isEtsy ? noEvents : noTime
         return
       }
       const around: Around = { tags: kept.atEnd, origin, word: names.word, message: names.message }

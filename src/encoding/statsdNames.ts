@@ -113,7 +113,7 @@ export const namesOf = (server: Server, style: TagStyle, sanitise: boolean) => {
     /** One of an event's words, such as a host's name. */
     word: (what: string, text: string): Checked<string> => clean(what, text, /[\p{Cc}|]/gu, false),
 
-    /** A service check's message, whose newlines are written otherwise. Nothing says how long it is, as an event's text. */
+    /** A service check's message, whose newlines are written otherwise. Its length is not on the line, as that of an event's text is. */
     message: (what: string, text: string): Checked<string> => clean(what, text, /\|/gu, false)
   }
 }

@@ -289,6 +289,11 @@ describe("StatsD's lines", () => {
     ]) {
       assert.strictEqual(refusalOf(point(seriesOf("point"), fields), dog).drop, "invalid")
     }
+    for (const fields of [eventFields(event), checkFields("ok", undefined, undefined)]) {
+      for (const millis of [-1, 0, 999]) {
+        assert.match(refusalOf({ ...point(seriesOf("point"), fields), millis }, dog).reason, /before 1970/)
+      }
+    }
     const long = point(seriesOf("point"), eventFields({ title: "t", text: "x".repeat(3000) }))
     const packets = packetsOf(StatsD.make(dog)([count(1), long, count(2)], Infinity))
     assert.deepStrictEqual(
