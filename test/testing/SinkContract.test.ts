@@ -285,6 +285,16 @@ const broken: ReadonlyArray<Case> = [
     ["delivers in the order of recording"]
   ],
   [
+    "takes an answer that was lost for a refusal",
+    { write: (write, { payload }) => Effect.mapError(write(payload), ({ reason }) => unavailable(reason)) },
+    ["has as ambiguous what arrived without an answer, and repeats nothing else"]
+  ],
+  [
+    "loses tags whose keys every object has",
+    { line: (line) => line.replace(/\b(__proto__|constructor|toString)=v,?/, "") },
+    ["makes one record or none of a hostile tag key"]
+  ],
+  [
     "hangs when its scope closes",
     { start: () => Effect.addFinalizer(() => Effect.never) },
     [
@@ -446,9 +456,10 @@ describe("SinkContract", () => {
       all.filter((name) => !names(more).includes(name))
     assert.deepStrictEqual(without({ faults: ["down", "hang", "close"] }), [
       "delivers to a backend that is slow",
+      "has as ambiguous what arrived without an answer, and repeats nothing else",
       "closes in time while the backend is slow, and counts what is lost"
     ])
-    assert.lengthOf(without({ faults: [] }), 12)
+    assert.lengthOf(without({ faults: [] }), 13)
     assert.deepStrictEqual(without({ wire: { batchBytes: false } }), [
       "puts at most batchBytes bytes into a write",
       "drops and counts a measurement that is larger than a write, and no other"

@@ -80,17 +80,30 @@ export const backend = (acceptance: "honest" | "blind" = "honest"): Effect.Effec
       acceptance === "blind"
         ? Effect.void
         : Effect.fail(new Sink.Unavailable({ sink: "toy", reason: `the backend plays ${fault}`, ambiguous }))
+    let breaks = 0
+    /** It gets lost if the connection breaks in the meantime. */
+    const answerLate = Effect.suspend(() => {
+      const before = breaks
+      return Effect.delay(
+        Effect.suspend(() => (breaks > before ? fail(true) : Effect.void)),
+        25
+      )
+    })
     return {
       received: Effect.sync(() => [...received]),
       writes: Effect.sync(() => [...writes]),
-      fault: (next) => Effect.sync(() => void (fault = next)),
+      fault: (next) =>
+        Effect.sync(() => {
+          fault = next
+          if (next === "down" || next === "close") breaks++
+        }),
       take: (payload) =>
         Effect.suspend(() => {
           switch (fault) {
             case "none":
               return store(payload)
             case "slow":
-              return Effect.delay(store(payload), 50)
+              return Effect.zipRight(Effect.delay(store(payload), 25), answerLate)
             case "hang":
               return acceptance === "blind" ? Effect.void : Effect.never
             case "down":

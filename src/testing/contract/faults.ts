@@ -7,7 +7,7 @@ import * as Metrics from "../../Metrics.js"
 import * as Marks from "./marks.js"
 import { show } from "./readings.js"
 import { account, check, pressed, type Stage } from "./stage.js"
-import type { Backend, Check, ContractViolation, Fault, Subject } from "./subject.js"
+import type { Backend, Check, ContractViolation, Fault, Subject, Wire } from "./subject.js"
 
 type Trouble = Exclude<Fault, "none">
 
@@ -23,11 +23,11 @@ const words: Record<Trouble, string> = {
   close: "closes connections at once"
 }
 
-const isAnswered = ({ wire }: Stage): boolean => (wire.acknowledgedBy ?? "backend") === "backend"
+const isAnswered = ({ acknowledgedBy = "backend" }: Wire = {}): boolean => acknowledgedBy === "backend"
 
 /** What the sink says to have delivered is there; where only the kernel has its word, nobody can know. */
 const honest = (stage: Stage, ledger: Ledger): Effect.Effect<void, ContractViolation> =>
-  !isAnswered(stage)
+  !isAnswered(stage.wire)
     ? Effect.void
     : Effect.gen(function* () {
         const readings = yield* stage.arrived
@@ -59,7 +59,7 @@ const summary = (stage: Stage, readings: Parameters<typeof Marks.among>[1]): str
 const quiet = (stage: Stage, made: number): Effect.Effect<void, ContractViolation> =>
   Effect.gen(function* () {
     yield* stage.settle
-    if (isAnswered(stage) && Marks.unavoidable(stage.ledger()) === 0) {
+    if (isAnswered(stage.wire) && Marks.unavoidable(stage.ledger()) === 0) {
       yield* stage.awaitArrival(`all ${made} points`, Marks.areThere(stage, 0, made), (readings) =>
         summary(stage, readings)
       )
@@ -79,7 +79,7 @@ const judged = (stage: Stage, made: number, ledger: Ledger): Effect.Effect<void,
 const countedRight = (stage: Stage, made: number, ledger: Ledger): Effect.Effect<void, ContractViolation> =>
   Effect.gen(function* () {
     const counted = Marks.countedIn(stage, counterName, yield* stage.arrived)
-    const lost = isAnswered(stage) ? Marks.unavoidable(ledger) : made
+    const lost = isAnswered(stage.wire) ? Marks.unavoidable(ledger) : made
     const copies = ledger.ambiguous > 0 ? ledger.retried : 0
     yield* stage.expect(
       counted >= made - lost && counted <= made + copies,
@@ -118,10 +118,10 @@ const outage = <B extends Backend>(subject: Subject<B>, trouble: Trouble, when: 
           yield* Effect.sleep(25)
         }
         // Where nobody answers, nothing hangs.
-        if (trouble === "hang" && isAnswered(stage)) yield* timedOut(stage)
+        if (trouble === "hang" && isAnswered(stage.wire)) yield* timedOut(stage)
         const during = stage.ledger()
         yield* honest(stage, during)
-        const isSilent = isAnswered(stage) || (when === "start" && stage.wire.acknowledgedBy === "kernel")
+        const isSilent = isAnswered(stage.wire) || (when === "start" && stage.wire.acknowledgedBy === "kernel")
         yield* stage.expect(
           trouble !== "down" || !isSilent || during.delivered === 2 * early,
           "nothing delivered to a backend that is down",
@@ -152,6 +152,51 @@ const slowly = <B extends Backend>(subject: Subject<B>): Check =>
       yield* judged(stage, made, ledger)
       yield* stage.expect(ledger.delivered === 2 * made, `${2 * made} delivered`, () => account(ledger))
     })
+  )
+
+/** In the smallest steps: an answer that is slow is there soon after. */
+const arrival = (stage: Stage, from: number, to: number): Effect.Effect<void, ContractViolation> =>
+  Effect.gen(function* () {
+    const end = Date.now() + stage.patience
+    while (!Marks.areThere(stage, from, to)(yield* stage.arrived)) {
+      if (Date.now() > end)
+        return yield* stage.violation(`points ${from} to ${to - 1}`, summary(stage, yield* stage.arrived))
+      yield* Effect.sleep(1)
+    }
+  })
+
+/** The backend has stored it, and the connection ends before it could say so. */
+const unanswered = <B extends Backend>(subject: Subject<B>, trouble: "close" | "down"): Check =>
+  check(
+    subject,
+    "has as ambiguous what arrived without an answer, and repeats nothing else",
+    { ...pressed, requestTimeout: "5 seconds" },
+    (stage) =>
+      Effect.gen(function* () {
+        const each = 5
+        const rounds = 6
+        for (let round = 0; round < rounds; round++) {
+          const from = round * each
+          const before = stage.ledger().ambiguous
+          yield* stage.fault("slow")
+          yield* stage.record(Marks.emit(from, from + each))
+          yield* arrival(stage, from, from + each)
+          // Before the answer, and further and further into it.
+          yield* Effect.sleep(5 * round)
+          yield* stage.fault(trouble)
+          yield* stage.fault("none")
+          yield* stage.settle
+          const doubled = Marks.doubled(Marks.among(stage, yield* stage.arrived)).filter((mark) => mark >= from)
+          const told = stage.ledger().ambiguous - before
+          yield* stage.expect(
+            doubled.length <= told,
+            `at most ${told} of 5 records more than once, as so many became ambiguous`,
+            () => doubled
+          )
+        }
+        yield* quiet(stage, rounds * each)
+        yield* judged(stage, rounds * each, stage.ledger())
+      })
   )
 
 /** The deadline of `pressed`, and what a machine under load may add. */
@@ -205,7 +250,7 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
   check(
     subject,
     "accounts for every recording while the backend fails in one way after the other",
-    { ...pressed, batchSize: 25, requestTimeout: "1 second" },
+    { ...pressed, batchSize: 25, requestTimeout: "500 millis" },
     (stage) =>
       Effect.gen(function* () {
         let made = 0
@@ -230,10 +275,14 @@ const storm = <B extends Backend>(subject: Subject<B>, faults: ReadonlyArray<Tro
 export const faults = <B extends Backend>(subject: Subject<B>): ReadonlyArray<Check> => {
   const played: ReadonlyArray<Trouble> = subject.faults ?? ["down", "hang", "slow", "close"]
   const outages = played.filter((trouble) => trouble !== "slow")
+  const [breaking] = played.filter((trouble) => trouble === "close" || trouble === "down")
   return [
     ...outages.map((trouble) => outage(subject, trouble, "start")),
     ...outages.map((trouble) => outage(subject, trouble, "middle")),
     ...(played.includes("slow") ? [slowly(subject)] : []),
+    ...(isAnswered(subject.wire) && breaking !== undefined && played.includes("slow")
+      ? [unanswered(subject, breaking)]
+      : []),
     ...(played.length > 0 ? [storm(subject, played)] : []),
     ...(["none", ...played] as const).map((fault) => closing(subject, fault))
   ]

@@ -84,7 +84,7 @@ const tagFault = (stage: Stage, attempt: Attempt, given: Reading["tags"]): strin
     if (value === "" && !expected.has(key)) continue
     if (expected.get(key) !== value) return `the tag ${show(key)}: ${show(value)}`
   }
-  const missing = maxTags < expected.size ? undefined : [...expected.keys()].find((key) => given[key] === undefined)
+  const missing = maxTags < expected.size ? undefined : [...expected.keys()].find((key) => !Object.hasOwn(given, key))
   return missing === undefined ? undefined : `no tag ${show(missing)} among ${show(given)}`
 }
 

@@ -30,6 +30,11 @@ export const isMark = (stage: Stage): ((reading: Reading) => boolean) => {
 export const among = (stage: Stage, readings: ReadonlyArray<Reading>): ReadonlyArray<number> =>
   readings.filter(isMark(stage)).map(numberOf)
 
+/** Those that are there more than once, each once. */
+export const doubled = (marks: ReadonlyArray<number>): ReadonlyArray<number> => [
+  ...new Set(marks.filter((mark, i) => marks.indexOf(mark) < i))
+]
+
 /** Whether each of `from` up to `to` is among what arrived. */
 export const areThere = (stage: Stage, from: number, to: number) => (readings: ReadonlyArray<Reading>) => {
   const there = new Set(among(stage, readings))
@@ -57,11 +62,11 @@ export const judge = (
     yield* stage.expect(alien.length === 0, `only values from 0 to ${made - 1}, uncut`, () => alien)
     const different = new Set(marks).size
     const copies = marks.length - different
-    const doubled = new Set(marks.filter((mark, i) => marks.indexOf(mark) < i)).size
+    const again = doubled(marks).length
     yield* stage.expect(
-      doubled <= ledger.ambiguous && copies <= ledger.retried,
+      again <= ledger.ambiguous && copies <= ledger.retried,
       `at most ${ledger.ambiguous} records more than once, as many as are ambiguous, by ${ledger.retried} retries`,
-      () => `${doubled}, ${copies} times: ${show(marks)}`
+      () => `${again}, ${copies} times: ${show(marks)}`
     )
     if ((stage.wire.acknowledgedBy ?? "backend") === "backend") {
       const lost = unavoidable(ledger)
