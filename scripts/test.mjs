@@ -1,7 +1,8 @@
 /**
- * What `npm test` does: every check there is, each also a script of its own. Those that run nothing but themselves go two at a
- * time, the others one after the other. A step that fails does not keep the later ones from running. The end names each test
- * that failed, and the last line adds up the tests, and counts every other step as one.
+ * What `npm test` does: every check there is, each also a script of its own. Those that only read go two at a time, while the
+ * servers are fetched; then the tests have the machine for themselves; then come the mutants, beside the package. A step that
+ * fails does not keep the later ones from running. The end names each test that failed, and the last line adds up the tests,
+ * and counts every other step as one.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
@@ -24,21 +25,24 @@ const vitest = (name, projects) => ({
 
 const script = (name) => ({ run: ["npm", "run", "--silent", name] })
 
-/** They only read: two at a time. */
+/** They only read: two at a time, the longest first. */
 const checks = [
-  { title: "lint: eslint and prettier", ...script("lint") },
   { title: "types: src, test, bench and examples", ...script("types") },
+  { title: "lint: what eslint forbids", ...script("lint") },
+  { title: "formatted: by prettier", ...script("formatted") },
   { title: "unused: files, exports and packages nobody needs (knip)", ...script("unused") },
   { title: "circles: who may import whom (dependency-cruiser)", ...script("circles") },
   { title: "readme: it shows the examples as they are", ...script("readme") },
   { title: "type tests: what must and must not compile (tstyche)", ...script("test:types") }
 ]
 
-const suites = [
-  {
-    title: "tests: unit, property, vectors, house rules, real servers",
-    ...vitest("tests", ["unit", "house", "servers"])
-  },
+const tests = {
+  title: "tests: unit, property, vectors, house rules, real servers",
+  ...vitest("tests", ["unit", "house", "servers"])
+}
+
+/** One computes, the other waits for npm and the disk. */
+const last = [
   { title: "mutants: the suite must notice each", ...script("test:mutants") },
   { title: "package: build, pack, install into an empty project, use it", ...vitest("package", ["package"]) }
 ]
@@ -112,13 +116,13 @@ const run = async (step, shown) => {
   if (shown !== "live") console.log(line)
 }
 
-await run(servers, "live")
 const waiting = [...checks]
 const lane = async () => {
   for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await run(step, "at its end")
 }
-await Promise.all([lane(), lane()])
-for (const step of suites) await run(step, "live")
+await Promise.all([run(servers, "at its end"), lane(), lane()])
+await run(tests, "live")
+await Promise.all(last.map((step) => run(step, "at its end")))
 
 if (failures.length > 0) console.log(`\nFailed:\n${failures.map((failure) => `- ${failure}`).join("\n")}`)
 console.log(`\n${summary.join("\n")}\n${seconds(start)} in all\n`)

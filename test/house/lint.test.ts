@@ -70,7 +70,9 @@ describe("the rules of style", () => {
   }
 
   it("forbids a promise that nobody waits for, which takes types to see", async () => {
-    const typed = new ESLint({ cwd: root })
+    // The smallest of the projects.
+    const project = ["test/types/tsconfig.json"]
+    const typed = new ESLint({ cwd: root, overrideConfig: [{ languageOptions: { parserOptions: { project } } }] })
     const [result] = await typed.lintText("Promise.resolve(1)\nexport {}\n", {
       filePath: `${root}/test/types/Measurement.tst.ts`
     })
