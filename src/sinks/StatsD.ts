@@ -239,6 +239,7 @@ export const layerConfig = (
  * | `DD_TAGS` | none | `tags`, as in `team:a,tier:web`, or with blanks for commas |
  * | `DD_ENV`, `DD_SERVICE`, `DD_VERSION` | none | the tags `env`, `service` and `version` |
  * | `DD_ENTITY_ID` | none | the tag `dd.internal.entity_id` |
+ * | `DD_ORIGIN_DETECTION_ENABLED` | true | `containerId: "auto"` |
  * | `DD_EXTERNAL_ENV` | none | `externalData` |
  * | `DD_CARDINALITY` | none | `cardinality` |
  *

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import * as Metrics from "../../src/Metrics.js"
 import * as Sink from "../../src/Sink.js"
 import * as StatsD from "../../src/sinks/StatsD.js"
+import { fromEnvironment } from "../../src/sinks/statsd/environment.js"
 import { parseDogStatsD, parseEtsy } from "../encoding/statsdLines.js"
 import { isBuilt, receiver } from "../transport/unixReceiver.js"
 import { folder, linesOf, run, tcp, udp, unixStream } from "./statsd/harness.js"
@@ -440,7 +441,10 @@ describe("StatsD from the environment", () => {
         const port = overrides.protocol === "udp" || !("STATSD_HOST" in variables(0)) ? overUdp.port : overTcp.port
         yield* Effect.zipRight(Metrics.increment(hits), Metrics.record(duration, 1)).pipe(
           Effect.provide(StatsD.layerEnv(overrides)),
-          Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables(port)))))
+          Effect.withConfigProvider(
+            // The tests may run in a container.
+            ConfigProvider.fromMap(new Map(Object.entries({ DD_ORIGIN_DETECTION_ENABLED: "no", ...variables(port) })))
+          )
         )
         yield* Effect.sleep("20 millis")
         return [...overUdp.lines(), ...overTcp.lines()].sort()
@@ -494,6 +498,15 @@ describe("StatsD from the environment", () => {
       ])
       const tagged = (port: number) => ({ DD_DOGSTATSD_PORT: String(port), DD_TAGS: "team:a:b  canary" })
       assert.include(yield* linesWith(tagged), "hits:1|c|#canary,team:a:b")
+      for (const [given, expected] of [
+        [{}, "auto"],
+        [{ DD_ORIGIN_DETECTION_ENABLED: "" }, "auto"],
+        [{ DD_ORIGIN_DETECTION_ENABLED: "False" }, undefined]
+      ] as const) {
+        const all = new Map(Object.entries({ DD_AGENT_HOST: "h", ...given }))
+        const read = Effect.withConfigProvider(fromEnvironment({}), ConfigProvider.fromMap(all))
+        assert.strictEqual((yield* read)?.containerId, expected)
+      }
       const off = (port: number) => ({ ...variables(port), DD_DOGSTATSD_DISABLE: "true" })
       assert.deepStrictEqual(yield* linesWith(off), [])
     })

@@ -89,6 +89,12 @@ const externalData = Config.mapOrFail(text("DD_EXTERNAL_ENV"), (given) =>
   given === undefined || originText.test(given) ? Either.right(given) : invalid("DD_EXTERNAL_ENV", originExpected)
 )
 
+const isDetected = Effect.zipWith(
+  text("DD_ORIGIN_DETECTION_ENABLED"),
+  flag("DD_ORIGIN_DETECTION_ENABLED", true),
+  (given, isOn) => given === undefined || isOn
+)
+
 const datadog = ({ host = "localhost", path, url }: Agent): Read<Partial<Options>> =>
   Effect.gen(function* () {
     const address =
@@ -110,6 +116,7 @@ const datadog = ({ host = "localhost", path, url }: Agent): Read<Partial<Options
       ...address,
       enabled: !(yield* flag("DD_DOGSTATSD_DISABLE", false)),
       tags: Object.fromEntries(Object.entries(tags).map(([key, value]) => [inLine(key), inLine(value)])),
+      containerId: (yield* isDetected) ? "auto" : undefined,
       externalData: yield* externalData,
       cardinality: yield* cardinality
     }

@@ -1,12 +1,13 @@
 /**
  * The options of the StatsD sink, and what they come to. A combination that cannot work is an error when the layer is built.
  */
-import type { Duration, Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import type { Dialect } from "../../encoding/statsd.js"
 import type { Server, TagStyle } from "../../encoding/statsdNames.js"
 import type { DeliveryOptions } from "../../Sink.js"
 import * as Checks from "../../delivery/checks.js"
 import type { InvalidOption } from "../../Sink.js"
+import { containerId } from "../../transport/container.js"
 
 /** What it is called unless it is given a name. */
 export const sinkName = "statsd"
@@ -63,7 +64,10 @@ export interface Options extends DeliveryOptions {
    * gauge; asked with the name as it is written. Default: none.
    */
   readonly deltas?: ((series: { readonly name: string }) => boolean) | undefined
-  /** DogStatsD 1.2: the container that this process runs in, `ci-<id>` or `in-<cgroup inode>`. Default: not said. */
+  /**
+   * DogStatsD 1.2: the container that this process runs in, `ci-<id>` or `in-<cgroup inode>`; `"auto"` asks Linux, and says
+   * nothing outside of one. Default: not said.
+   */
   readonly containerId?: string | undefined
   /** DogStatsD 1.5. Default: not said. */
   readonly externalData?: string | undefined
@@ -105,6 +109,11 @@ const maxDatagram = 65_507
 const dogStatsDOnly = ["containerId", "externalData", "cardinality", "packedValues", "telemetry"] as const
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
+  options.containerId === "auto" && options.dialect === "dogstatsd"
+    ? Effect.flatMap(containerId(), (containerId) => resolve({ ...options, containerId }))
+    : resolve(options)
+
+const resolve = (options: Options): Effect.Effect<Target, InvalidOption> =>
   Checks.checked(options.name ?? sinkName, (tell) => {
     const refuse: Refuse = (option, value, expected) => tell(option, Checks.show(value), expected)
     const oneOf = <A extends string>(option: keyof Options, value: A, all: ReadonlyArray<A>): A =>
