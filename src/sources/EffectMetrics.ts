@@ -19,7 +19,7 @@ import { layerOf, type OpenLanes, type Reading } from "../delivery/pull.js"
 import type { InvalidOption } from "../delivery/checks.js"
 import type * as Metrics from "../Metrics.js"
 import { check, type Options } from "./effectMetrics/options.js"
-import { type Reader, Readers, type Rules } from "./effectMetrics/readers.js"
+import { Readers, type Rules } from "./effectMetrics/readers.js"
 import * as Registry from "./effectMetrics/registry.js"
 
 export type { Options } from "./effectMetrics/options.js"
@@ -51,35 +51,21 @@ export const layer = (options: Options = {}): Layer.Layer<Metrics.Metrics, Inval
     make: (lanes) => Effect.map(check(options), (rules) => reading(lanes, rules, options))
   })
 
+type Read = (skip?: "skip") => Iterable<void> | undefined
+
 const reading = (lanes: OpenLanes, rules: Rules, options: Options): Reading => {
   const registry = new Registry.Metrics(options.registry ?? Metric.globalMetricRegistry)
   const readers = new Readers(lanes, rules)
-  const all: Array<Reader["read"]> = []
+  const all: Array<Read> = []
   let adopted = 0
-  const adopt = (): Reader["read"] | undefined => {
-    const metric = registry.all[adopted++]!
-    /** What throws is left out, and keeps none of the others from being read. */
-    const guarded = <A>(work: () => A): A | undefined => {
-      try {
-        return work()
-      } catch (error) {
-        isReadable = false
-        readers.warnings.push(`${JSON.stringify(metric.key.name)} cannot be read, and is left out: ${String(error)}`)
-        return undefined
-      }
-    }
-    let isReadable = true
-    const reader = guarded(() => readers.of(metric))
-    if (reader === undefined) return undefined
-    const read: Reader["read"] = (skip) => {
-      if (isReadable) guarded(() => reader.read(skip))
-    }
-    all.push(read)
+  const adopt = (): Read | undefined => {
+    const read = guarded(readers, registry.all[adopted++]!)
+    if (read !== undefined) all.push(read)
     return read
   }
   if (options.baseline === "now") {
     Array.from(registry.refresh())
-    while (adopted < registry.all.length) adopt()?.("skip")
+    while (adopted < registry.all.length) Array.from(adopt()?.("skip") ?? [])
   }
   return function* () {
     yield* registry.refresh()
@@ -88,9 +74,34 @@ const reading = (lanes: OpenLanes, rules: Rules, options: Options): Reading => {
       if (adopted % Registry.slice === 0) yield
     }
     for (let i = 0; i < all.length; i++) {
-      all[i]!()
+      const rest = all[i]!()
+      if (rest !== undefined) yield* rest
       if (i % Registry.slice === 0) yield
     }
     while (readers.warnings.length > 0) yield readers.warnings.shift()
+  }
+}
+
+/** A metric that throws is left out, and keeps none of the others from being read. */
+const guarded = (readers: Readers, metric: Registry.EffectMetric): Read | undefined => {
+  let isReadable = true
+  const guard = <A>(work: () => A): A | undefined => {
+    if (!isReadable) return undefined
+    try {
+      return work()
+    } catch (error) {
+      isReadable = false
+      readers.warnings.push(`${JSON.stringify(metric.key.name)} cannot be read, and is left out: ${String(error)}`)
+      return undefined
+    }
+  }
+  const reader = guard(() => readers.of(metric))
+  if (reader === undefined) return undefined
+  function* guardedSteps(steps: Iterator<void>): Iterable<void> {
+    while (guard(() => steps.next())?.done === false) yield
+  }
+  return (skip) => {
+    const rest = guard(() => reader.read(skip))
+    return typeof rest === "object" ? guardedSteps(rest[Symbol.iterator]()) : undefined
   }
 }

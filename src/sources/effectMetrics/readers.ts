@@ -9,7 +9,7 @@ import { make as makeInstrument, type Declaration, type Instrument } from "../..
 import type { Kind, Tag } from "../../recording/measurement.js"
 import * as Tags from "../../recording/tags.js"
 import { Increases } from "./increase.js"
-import { type EffectMetric, quantilesOf } from "./registry.js"
+import { type EffectMetric, quantilesOf, slice } from "./registry.js"
 
 /**
  * A metric of Effect's, as `view` sees it.
@@ -40,7 +40,8 @@ export interface Rules {
 
 /** Records what has changed since the last time; told to skip, it takes note of it only. */
 export interface Reader {
-  readonly read: (skip?: "skip") => void
+  /** What may be much is done by who goes through what it gives, and may be paused where that yields. */
+  readonly read: (skip?: "skip") => Iterable<void> | void
 }
 
 interface Named {
@@ -209,18 +210,25 @@ export class Readers {
   private frequency(key: MetricKey.MetricKey.Untyped, named: Named, state: EffectMetric["read"]): Reader {
     // `null` for words that are refused.
     const words = new Map<string, Increasing | null>()
+    const reach = (word: string, count: number, skip: "skip" | undefined): void => {
+      let counter = words.get(word)
+      if (counter === undefined) {
+        const tags = Tags.canonical([...named.tags, [this.rules.frequencyTag, word]])
+        counter = this.counterEntry(key, { ...named, tags }, true) ?? null
+        words.set(word, counter)
+      }
+      counter?.reach(count, skip)
+    }
     return {
-      read: (skip) => {
+      read: function* (skip) {
         const now = state()
         if (now === undefined || !MetricState.isFrequencyState(now)) return
+        // Words that come in a pause are the last, and wait for the next time.
+        let left = now.occurrences.size
         for (const [word, count] of now.occurrences) {
-          let counter = words.get(word)
-          if (counter === undefined) {
-            const tags = Tags.canonical([...named.tags, [this.rules.frequencyTag, word]])
-            counter = this.counterEntry(key, { ...named, tags }, true) ?? null
-            words.set(word, counter)
-          }
-          counter?.reach(count, skip)
+          reach(word, count, skip)
+          if (--left === 0) return
+          if (left % slice === 0) yield
         }
       }
     }
