@@ -112,20 +112,24 @@ export const middlewareServer = {
   ],
   run: async ({ isQuick }) => {
     const amount = isQuick ? 200 : 4_000
-    const rounds = isQuick ? 1 : 10
-    const warmup = isQuick ? 0 : 4
+    const processes = isQuick ? 1 : 4
+    const rounds = isQuick ? 1 : 4
+    const warmup = isQuick ? 0 : 3
     /** @type {Map<string, Array<number>>} */
     const costs = new Map(servers.map(({ id }) => [id, []]))
-    const started = await Promise.all(servers.map(async ({ id }) => /** @type {const} */ ([id, await serverOf(id)])))
-    for (let round = -warmup; round < rounds; round++) {
-      for (const [id, server] of shuffled(started)) {
-        await server.cpu()
-        await load(server.port, amount)
-        const nanos = (await server.cpu()) / amount
-        if (round >= 0) costs.get(id)?.push(nanos)
+    // Two processes of the same program differ by a tenth for as long as they live: how they were compiled is a matter of luck.
+    for (let process = 0; process < processes; process++) {
+      const started = await Promise.all(servers.map(async ({ id }) => /** @type {const} */ ([id, await serverOf(id)])))
+      for (let round = -warmup; round < rounds; round++) {
+        for (const [id, server] of shuffled(started)) {
+          await server.cpu()
+          await load(server.port, amount)
+          const nanos = (await server.cpu()) / amount
+          if (round >= 0) costs.get(id)?.push(nanos)
+        }
       }
+      await Promise.all(started.map(([, server]) => server.close()))
     }
-    await Promise.all(started.map(([, server]) => server.close()))
     const base = costs.get("bare") ?? []
     const results = servers.map(({ id, kind, name }) => {
       const own = costs.get(id) ?? []
@@ -138,6 +142,12 @@ export const middlewareServer = {
         ratio: median(own.map((nanos, round) => nanos / (base[round] ?? NaN)))
       }
     })
-    return { results, notes: ["Every request was answered with 200 and its body."] }
+    return {
+      results,
+      notes: [
+        "Every request was answered with 200 and its body. Each server was four processes, one after the other.",
+        "Without an instrument it is most of this already: a response hook and a context of the request's own, in which routers tell the route and handlers annotate. Recording is about 1 µs of it."
+      ]
+    }
   }
 }
