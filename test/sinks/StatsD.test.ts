@@ -391,6 +391,7 @@ describe("StatsD's options", () => {
         ["protocol", { protocol: "sctp" }],
         ["dialect", { dialect: "x" }],
         ["host", { host: "http://a" }],
+        ["host", { host: "localhost:8125" }],
         ["host", { host: "a", protocol: "uds", path: "/a" }],
         ["port", { port: 0 }],
         ["port", { port: 70_000 }],

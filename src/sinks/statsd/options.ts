@@ -8,6 +8,7 @@ import type { DeliveryOptions } from "../../Sink.js"
 import * as Checks from "../../delivery/checks.js"
 import type { InvalidOption } from "../../Sink.js"
 import { containerId } from "../../transport/container.js"
+import { addressOf } from "../../transport/stream.js"
 
 /** What it is called unless it is given a name. */
 export const sinkName = "statsd"
@@ -132,8 +133,7 @@ const resolve = (options: Options): Effect.Effect<Target, InvalidOption> =>
     if (isUnix && (path === "" || path.includes("\0") || new TextEncoder().encode(path).length > maxPathBytes)) {
       refuse("path", options.path, `the path of a Unix socket, of at most ${maxPathBytes} bytes`)
     }
-    if (!isUnix && !/^[\w.:%-]+$/.test(host)) refuse("host", host, "a name or an address, without scheme and port")
-    if (!isUnix) Checks.port(tell, port)
+    if (!isUnix) addressOf({ host, port }, tell)
     const socket = oneOf("socket", options.socket ?? "datagram", ["datagram", "stream", "either"])
 
     const tags = oneOf("tagStyle", options.tagStyle ?? (server === "etsy" ? "graphite" : "datadog"), [
