@@ -80,7 +80,9 @@ const sinkOf = <Payload>(
   return {
     encode: (measurements, maxBytes) => {
       const added = totals === undefined ? measurements : totals.add(measurements)
-      return Repeats.leaveOut(encode, added, maxBytes, repeats.find(measurements))
+      const encoded = Repeats.leaveOut(encode, added, maxBytes, repeats.find(measurements))
+      repeats.free(measurements, encoded.refused)
+      return encoded
     },
     write: ({ measurements, payload }) =>
       Effect.map(write(payload), (result) => {

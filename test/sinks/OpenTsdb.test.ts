@@ -554,6 +554,17 @@ describe("points of one time", () => {
     })
   )
 
+  it.scopedLive("are not sent by several writes at once", () =>
+    Effect.gen(function* () {
+      const forty = Effect.forEach(
+        Array.from({ length: 40 }, (_, i) => i),
+        (i) => at("p", i, start + (i % 10))
+      )
+      const { ledger, tsd } = yield* runHttp(forty, { duplicates: "last", concurrency: 4, batchSize: 10 })
+      assert.deepStrictEqual([tsd.stored.length, ledger.dropped], [10, { same_timestamp: 30 }])
+    })
+  )
+
   it.scopedLive("are counted where the server took none of them, and one of another write takes their place", () =>
     Effect.gen(function* () {
       const { ledger, tsd } = yield* runHttp(

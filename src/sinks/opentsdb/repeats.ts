@@ -44,31 +44,51 @@ class Units {
 /** The times of one series on the wire. */
 class Times {
   private highest = -Infinity
-  /** The last ones that were sent, in no order. */
-  private readonly sent: Array<number> = []
+  /** The last ones that were taken, in no order. */
+  private readonly units: Array<number> = []
+  /** Who took them, as long as nobody knows what became of it: it may be written again. */
+  private readonly takers: Array<Point | undefined> = []
   private next = 0
   /** Those in the batch that is looked at. */
   private readonly now = new Units()
   private batch = 0
 
-  /** Whether it is in the batch already, or was sent. */
-  has(unit: number, batch: number): boolean {
+  /** Whether it is in the batch already, or another point has taken it. */
+  has(unit: number, batch: number, point: Point): boolean {
     if (this.batch !== batch) {
       this.batch = batch
       this.now.clear()
     }
-    return this.now.has(unit) || (unit <= this.highest && this.sent.includes(unit))
+    if (this.now.has(unit)) return true
+    const place = this.placeOf(unit)
+    return place >= 0 && this.takers[place] !== point
   }
 
-  /** To the batch. */
-  add(unit: number): void {
+  take(unit: number, point: Point): void {
     this.now.add(unit)
-  }
-
-  remember(unit: number): void {
-    this.sent[this.next] = unit
+    if (this.placeOf(unit) >= 0) return
+    this.units[this.next] = unit
+    this.takers[this.next] = point
     this.next = (this.next + 1) % remembered
     if (unit > this.highest) this.highest = unit
+  }
+
+  /** It was stored. */
+  settle(unit: number, point: Point): void {
+    const place = this.placeOf(unit)
+    if (this.takers[place] === point) this.takers[place] = undefined
+  }
+
+  /** It was not. */
+  free(unit: number, point: Point): void {
+    const place = this.placeOf(unit)
+    if (this.takers[place] !== point) return
+    this.takers[place] = undefined
+    this.units[place] = Number.NaN
+  }
+
+  private placeOf(unit: number): number {
+    return unit > this.highest ? -1 : this.units.lastIndexOf(unit)
   }
 }
 
@@ -79,8 +99,10 @@ interface Lines {
 }
 
 export interface Repeats {
-  /** Of points that repeat a time in the batch or one that was sent: their indices, ascending. */
+  /** Of points that repeat a time in the batch or one that was taken before: their indices, ascending. The others take theirs. */
   readonly find: (measurements: ReadonlyArray<Measurement>) => ReadonlyArray<number>
+  /** Gives back the times of those that are not sent. */
+  readonly free: (measurements: ReadonlyArray<Measurement>, those: ReadonlyArray<{ readonly index: number }>) => void
   /** What has become of a batch that was written. */
   readonly settle: (measurements: ReadonlyArray<Measurement>, result: WriteResult) => void
 }
@@ -121,9 +143,18 @@ export const make = (
   const repeats = (point: Point): boolean => {
     const unit = unitOf(point)
     const lines = linesOf(point)
-    for (const times of lines) if (times.has(unit, batch)) return true
-    for (const times of lines) times.add(unit)
+    for (const times of lines) if (times.has(unit, batch, point)) return true
+    for (const times of lines) times.take(unit, point)
     return false
+  }
+
+  const free: Repeats["free"] = (measurements, those) => {
+    for (const { index } of those) {
+      const measurement = measurements[index]!
+      if (measurement._tag !== "point") continue
+      const unit = unitOf(measurement)
+      for (const times of linesOf(measurement)) times.free(unit, measurement)
+    }
   }
 
   return {
@@ -138,13 +169,15 @@ export const make = (
       }
       return keep === "first" ? repeated : repeated.reverse()
     },
+    free,
     settle: (measurements, { keep = [], rejected = [] }) => {
+      free(measurements, rejected)
       const not = new Set([...keep, ...rejected.map(({ index }) => index)])
       for (let i = 0; i < measurements.length; i++) {
         const measurement = measurements[i]!
         if (measurement._tag !== "point" || not.has(i)) continue
         const unit = unitOf(measurement)
-        for (const times of linesOf(measurement)) times.remember(unit)
+        for (const times of linesOf(measurement)) times.settle(unit, measurement)
       }
     }
   }

@@ -41,10 +41,20 @@ describe("points that repeat a time", () => {
     }
   })
 
+  it("are those of times that are under way, before anybody knows what becomes of them", () => {
+    const { find } = Repeats.make("ms", "first")
+    assert.deepStrictEqual(find([at(1), at(3)]), [])
+    assert.deepStrictEqual(find([at(1), at(2), at(3), at(4)]), [0, 2])
+  })
+
   it("are not those of which nothing was stored", () => {
-    const { find, settle } = Repeats.make("ms", "first")
-    settle([at(1), at(2), at(3)], { rejected: [{ index: 0, reason: "bad" }], keep: [2] })
-    assert.deepStrictEqual(find([at(1), at(2), at(3)]), [1])
+    const { find, free, settle } = Repeats.make("ms", "first")
+    const batch = [at(1), at(2), at(3), at(4)]
+    assert.deepStrictEqual(find(batch), [])
+    free(batch, [{ index: 3 }])
+    settle(batch.slice(0, 3), { rejected: [{ index: 0, reason: "bad" }], keep: [2] })
+    assert.deepStrictEqual(find([at(1), at(2), batch[2]!, at(4)]), [1])
+    assert.deepStrictEqual(find([at(3)]), [0])
   })
 
   it("are not those that are written again", () => {
@@ -67,11 +77,8 @@ describe("points that repeat a time", () => {
   })
 
   it("are forgotten after 64 others of the series", () => {
-    const { find, settle } = Repeats.make("ms", "first")
-    settle(
-      Array.from({ length: 65 }, (_, i) => at(i)),
-      {}
-    )
+    const { find } = Repeats.make("ms", "first")
+    find(Array.from({ length: 65 }, (_, i) => at(i)))
     assert.deepStrictEqual(find([at(1), at(0)]), [0])
   })
 
