@@ -535,6 +535,7 @@ describe("StatsD from the environment", () => {
       assert.match(yield* failureOf({ DD_DOGSTATSD_URL: "http://a" }), /DD_DOGSTATSD_URL/)
       for (const [name, value] of [
         ["DD_DOGSTATSD_PORT", "x"],
+        ["DD_DOGSTATSD_URL", "udp://h:70000"],
         ["DD_EXTERNAL_ENV", "a|b"],
         ["DD_CARDINALITY", "most"]
       ] as const) {

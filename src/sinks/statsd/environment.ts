@@ -15,13 +15,13 @@ const text = (name: string): Config.Config<string | undefined> =>
 
 const invalid = (name: string, expected: string) => Either.left(ConfigError.InvalidData([name], `Expected ${expected}`))
 
+const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535
+
 const port = (name: string): Config.Config<number | undefined> =>
   Config.mapOrFail(text(name), (given) => {
     if (given === undefined) return Either.right(undefined)
     const value = Number(given)
-    return Number.isInteger(value) && value >= 1 && value <= 65_535
-      ? Either.right(value)
-      : invalid(name, "a port, 1 to 65535")
+    return isPort(value) ? Either.right(value) : invalid(name, "a port, 1 to 65535")
   })
 
 const on = new Set(["true", "1", "yes", "on", "t", "y"])
@@ -58,8 +58,10 @@ const addressOf = (url: string): Either.Either<Partial<Options>, ConfigError.Con
     return Either.right({ protocol: "uds", path: unix[2], socket })
   }
   const udp = /^udp:\/\/(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(url)
-  if (udp === null) return invalid("DD_DOGSTATSD_URL", urlExpected)
-  return Either.right({ protocol: "udp", host: udp[1]!.replace(/^\[|\]$/g, ""), port: Number(udp[2] ?? 8125) })
+  const [, host = "", port = "8125"] = udp ?? []
+  return udp !== null && isPort(Number(port))
+    ? Either.right({ protocol: "udp", host: host.replace(/^\[|\]$/g, ""), port: Number(port) })
+    : invalid("DD_DOGSTATSD_URL", urlExpected)
 }
 
 interface Agent {
