@@ -72,8 +72,8 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
       lines: number,
       request: Parameters<Poster.Poster["send"]>[0]
     ): Effect.Effect<Verdict, Sink.SinkError> =>
-      Effect.zipWith(poster.send(request), Clock.currentTimeMillis, (answer, nowMillis) =>
-        judge(answer, { sink, lines, nowMillis })
+      Effect.flatMap(poster.send(request), (answer) =>
+        Effect.map(Clock.currentTimeMillis, (nowMillis) => judge(answer, { sink, lines, nowMillis }))
       )
 
     const createDatabase = (database: string) => {
