@@ -25,11 +25,11 @@ class Link<C extends Cell> {
 abstract class EntryBase<C extends Cell> {
   protected readonly root: Owner["root"]
   protected epoch = -1
-  /** One a lane, own lanes first. Replaced, never changed but for cells that were forgotten, when lanes come. */
-  protected cells: Array<C> = []
-  /** The first of the cells by itself, and the others if there are any: most apps have one lane. */
+  /** One a lane, own lanes first: the first by itself, and the others if there are any, as most apps have one lane. */
   protected first: C | null = null
   protected others: Link<C> | null = null
+  /** The same as an array, once it was asked for: counters are many, and need none. */
+  private cells: ReadonlyArray<C> | null = null
   constructor(
     readonly hub: Owner,
     readonly instrument: Instrument,
@@ -50,8 +50,8 @@ abstract class EntryBase<C extends Cell> {
     this.adopt(cells)
   }
 
-  private adopt(cells: Array<C>): void {
-    this.cells = cells
+  private adopt(cells: ReadonlyArray<C>): void {
+    this.cells = null
     this.first = cells[0] ?? null
     this.others = cells.slice(1).reduceRight<Link<C> | null>((next, cell) => new Link(cell, next), null)
   }
@@ -59,14 +59,22 @@ abstract class EntryBase<C extends Cell> {
   /** The cells as they are now, for what must be undone in just these. */
   current(): ReadonlyArray<C> {
     if (this.epoch !== this.root.epoch) this.resolve()
-    return this.cells
+    return (this.cells ??= this.list())
+  }
+
+  private list(): ReadonlyArray<C> {
+    if (this.first === null) return []
+    // Not pushed into one: that makes room for sixteen more.
+    const cells = [this.first]
+    for (let link = this.others; link !== null; link = link.next) cells.push(link.cell)
+    return cells
   }
 
   /** A cell that does not gather yet, made to where it may, or the one that took its place. */
   protected touch(cell: C): C {
     // `touch` and `revive` keep the kind.
     const live = cell.lane.touch(cell) as C
-    if (live !== cell) this.adopt(this.cells.map((one) => (one === cell ? live : one)))
+    if (live !== cell) this.adopt(this.list().map((one) => (one === cell ? live : one)))
     return live
   }
 
@@ -185,7 +193,7 @@ export class DistributionEntry extends EntryBase<DistributionCell> {
     const refusal =
       refusalOf(this.instrument, value) ?? (value < 0 && this.instrument.kind === "timer" ? "negative" : undefined)
     if (refusal !== undefined) return this.refuse(refusal)
-    const { cells } = this.epoch === this.root.epoch ? this : this.resolved()
+    const cells = this.current()
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
       const live = cell.gathering ? cell : this.wake(cell, value)
@@ -222,11 +230,6 @@ export class DistributionEntry extends EntryBase<DistributionCell> {
       if (refusal !== undefined) return refusal
     }
     return undefined
-  }
-
-  private resolved(): this {
-    this.resolve()
-    return this
   }
 }
 

@@ -60,6 +60,7 @@ export class Hub {
   private byContent = new Map<string, Region>()
   private base = new Region(Tags.empty)
   private points = new Map<string, Instrument>()
+  private pairs = new Tags.Pairs()
   private kept = 0
   private limit = minimumKept
 
@@ -106,6 +107,7 @@ export class Hub {
     this.byContent = new Map()
     this.base = new Region(Tags.empty)
     this.points = new Map()
+    this.pairs = new Tags.Pairs()
     this.kept = 0
   }
 
@@ -193,7 +195,7 @@ export class Hub {
     // If that forgets, the node belongs to what is forgotten, and the entry serves this once.
     this.keep(1)
     if (instrument.problem !== undefined) return this.refuse(instrument, instrument.problem)
-    const own = given === undefined ? Tags.empty : tagsOf(instrument, given)
+    const own = given === undefined ? Tags.empty : tagsOf(instrument, given, this.pairs)
     if (own === undefined) return this.refuse(instrument, "invalid_tags")
     const tags = Tags.merge(Tags.merge(region.tags, own), instrument.fixed)
     if (Tags.identityLength(instrument.name, tags) > Tags.maxIdentityLength) return this.refuse(instrument, "too_long")
@@ -230,15 +232,15 @@ const declaredOf = (tags: GivenTags, key: string): unknown => {
   return typeof value === "string" || Object.hasOwn(tags, key) ? value : undefined
 }
 
-const tagsOf = (instrument: Instrument, given: GivenTags): ReadonlyArray<Tag> | undefined => {
+const tagsOf = (instrument: Instrument, given: GivenTags, pairs: Tags.Pairs): ReadonlyArray<Tag> | undefined => {
   if (typeof given !== "object" || given === null) return undefined
-  if (instrument.tagKeys === undefined) return Tags.fromRecord(given)
+  if (instrument.tagKeys === undefined) return Tags.fromRecord(given, pairs)
   const tags: Array<Tag> = []
   for (const key of instrument.tagKeys) {
     const value = declaredOf(given, key)
     if (value === undefined) continue
     if (key === "" || typeof value !== "string") return undefined
-    tags.push([key, value])
+    tags.push(pairs.of(key, value))
   }
-  return tags.length > 1 ? Tags.canonical(tags) : tags
+  return Tags.canonical(tags)
 }

@@ -244,8 +244,7 @@ export class Lane implements Target, Keeper {
     this.onMark()
     if (this.config.resendGauges) {
       for (const cell of this.catalog.values()) {
-        if (cell.kind === "gauge" && !cell.listed && cell.lastMillis > -Infinity && cell.sealed === null)
-          this.pushDirty(cell)
+        if (cell.kind === "gauge" && !cell.listed && cell.lastMillis > -Infinity && !cell.isSealed) this.pushDirty(cell)
       }
     }
     this.moveDirtyToDue()
@@ -272,7 +271,7 @@ export class Lane implements Target, Keeper {
       cell.next = null
       const stamp = this.stampOf(cell, millis)
       // The closing lane has no next time to wait for.
-      if (cell.sealed !== null || (stamp - millis > 1000 && !this.closed)) {
+      if (cell.isSealed || (stamp - millis > 1000 && !this.closed)) {
         this.pushDirty(cell)
         continue
       }
@@ -357,7 +356,7 @@ export class Lane implements Target, Keeper {
         break
       }
       const cell = next.value
-      if (cell.listed || cell.sealed !== null || millis - cell.startMillis < expireAfterMillis) continue
+      if (cell.listed || cell.isSealed || millis - cell.startMillis < expireAfterMillis) continue
       if (cell.kind === "gauge" && cell.stepped && cell.value !== 0) continue
       this.forget(cell)
       forgot = true

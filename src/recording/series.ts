@@ -61,8 +61,9 @@ abstract class CellBase {
   recorded = 0
   weight = 0
   /** When the open window was opened: at the series' creation, then when the last one was sealed. */
-  startMillis: number
-  sealed: SealedWindow | null = null
+  startMillis = -Infinity
+  /** Whether a window of it is sealed. Not which: an old object that names a young one costs the collector of the young. */
+  isSealed = false
   expired = false
   /** The timestamp of the last sealed window. */
   lastMillis = -Infinity
@@ -191,14 +192,14 @@ export const seal = (cell: Cell, millis: number, nanos: number): SealedWindow =>
   cell.weight = 0
   cell.startMillis = millis
   cell.lastMillis = millis
-  cell.sealed = window
+  cell.isSealed = true
   return window
 }
 
 /** The sealed window is known not to be stored: what it held belongs to the open one again. */
 export const reopen = (window: SealedWindow): void => {
   const { cell } = window
-  cell.sealed = null
+  cell.isSealed = false
   cell.weight += window.weight
   cell.startMillis = window.startMillis
   if (window._tag === "distribution") {
@@ -214,5 +215,5 @@ export const reopen = (window: SealedWindow): void => {
 
 /** The sealed window's fate is known and final. */
 export const settle = (window: SealedWindow): void => {
-  window.cell.sealed = null
+  window.cell.isSealed = false
 }

@@ -10,25 +10,56 @@ export const empty: ReadonlyArray<Tag> = []
 
 const byKey = (a: Tag, b: Tag): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
 
-/** From tags in any order; the later of equal keys wins. */
+/** From tags in any order; the later of equal keys wins. The pairs stay those that were given. */
 export const canonical = (tags: Iterable<Tag>): ReadonlyArray<Tag> =>
-  // Sliced, as the array was made with room to spare, and series keep it.
-  Array.from(new Map(tags)).sort(byKey).slice()
+  trimmed(Array.from(tags).sort(byKey).filter(isLastOfKey))
+
+/** Sorting keeps the order of equal keys. */
+const isLastOfKey = ([key]: Tag, i: number, sorted: ReadonlyArray<Tag>): boolean => sorted[i + 1]?.[0] !== key
+
+/** Arrays that grew have room to spare, and series keep these. */
+const trimmed = (tags: Array<Tag>): ReadonlyArray<Tag> => tags.slice()
 
 /** Of canonical lists; the later of two wins. */
 export const merge = (first: ReadonlyArray<Tag>, second: ReadonlyArray<Tag>): ReadonlyArray<Tag> =>
   first.length === 0 ? second : second.length === 0 ? first : canonical([...first, ...second])
 
+const maxKeysShared = 64
+const maxValuesShared = 256
+const maxLengthShared = 64
+
+/** Pairs that are made once, as most series differ in few of theirs: so many values of so many keys, all of them short. */
+export class Pairs {
+  private readonly byKey = new Map<string, Map<string, Tag>>()
+
+  of(key: string, value: string): Tag {
+    let byValue = this.byKey.get(key)
+    const known = byValue?.get(value)
+    if (known !== undefined) return known
+    const pair: Tag = [key, value]
+    if (key.length > maxLengthShared || value.length > maxLengthShared) return pair
+    if (byValue === undefined) {
+      if (this.byKey.size >= maxKeysShared) return pair
+      this.byKey.set(key, (byValue = new Map()))
+    }
+    if (byValue.size < maxValuesShared) byValue.set(value, pair)
+    return pair
+  }
+}
+
 /** Own string properties; `undefined` values are left out. A key that is empty or a value that is no string gives `undefined`. */
-export const fromRecord = (record: Readonly<Record<string, string | undefined>>): ReadonlyArray<Tag> | undefined => {
+export const fromRecord = (
+  record: Readonly<Record<string, string | undefined>>,
+  pairs?: Pairs
+): ReadonlyArray<Tag> | undefined => {
   const tags: Array<Tag> = []
   for (const key of Object.keys(record)) {
     const value: unknown = record[key]
     if (value === undefined) continue
     if (key === "" || typeof value !== "string") return undefined
-    tags.push([key, value])
+    tags.push(pairs === undefined ? [key, value] : pairs.of(key, value))
   }
-  return tags.sort(byKey)
+  return trimmed(tags.sort(byKey))
 }
 
 /** Safe for keys such as `__proto__`: the object has no prototype. */

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Hub } from "../../src/recording/hub.js"
 import type { CounterEntry, PointEntry } from "../../src/recording/entry.js"
+import * as Tags from "../../src/recording/tags.js"
 import {
   balanced,
   clock,
@@ -67,6 +68,40 @@ describe("tags", () => {
         assert.deepStrictEqual([...actual].sort(), [...expected].sort())
       })
     )
+  })
+
+  it("what series have in common is kept once, also with a lane's tags among it", () => {
+    for (const declaration of [{ tagKeys: ["method", "route"] }, {}]) {
+      for (const tags of [[], [["host", "h"] as const]]) {
+        const lane = laneOf({ tags })
+        const hub = hubOf(lane)
+        for (const route of ["/a", "/b"]) counter(hub, "hits", { method: "GET", route }, declaration).increment()
+        const [a, b] = sealAll(lane).map(({ series }) => new Map(series.tags.map((tag) => [tag[0], tag])))
+        assert.deepStrictEqual(a?.get("method"), ["method", "GET"])
+        assert.strictEqual(a?.get("method"), b?.get("method"))
+        assert.strictEqual(a?.get("host"), b?.get("host"))
+        assert.deepStrictEqual([a?.get("route")?.[1], b?.get("route")?.[1]], ["/a", "/b"])
+      }
+    }
+  })
+
+  it("keys and values beyond what is kept once are tags like any other", () => {
+    const pairs = new Tags.Pairs()
+    const long = "v".repeat(65)
+    for (const [key, value] of [
+      [long, "1"],
+      ["k", long]
+    ] as const) {
+      assert.deepStrictEqual(pairs.of(key, value), [key, value])
+      assert.notStrictEqual(pairs.of(key, value), pairs.of(key, value))
+    }
+    for (let i = 0; i < 100; i++) for (let j = 0; j < 300; j++) pairs.of(`k${i}`, `v${j}`)
+    const isKept = (key: string, value: string) => pairs.of(key, value) === pairs.of(key, value)
+    assert.deepStrictEqual(
+      [isKept("k0", "v0"), isKept("k0", "v255"), isKept("k0", "v256"), isKept("k63", "v1"), isKept("k64", "v1")],
+      [true, true, false, true, false]
+    )
+    assert.deepStrictEqual(pairs.of("k99", "v299"), ["k99", "v299"])
   })
 
   it("keys such as __proto__ are keys like any other, declared or not", () => {
