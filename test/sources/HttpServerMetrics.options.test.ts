@@ -251,6 +251,24 @@ describe("a point for each request", () => {
       assert.notProperty({ ...none?.fields, ...none?.tags }, "remote_ip")
     }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
   )
+
+  it.live("has the address of a client that has left, also where no tracer has asked for it before", () =>
+    Effect.gen(function* () {
+      const reached = yield* Deferred.make<void>()
+      const never = Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never)
+      const measured = HttpServer.serve(
+        HttpRouter.empty.pipe(HttpRouter.get("/", never)),
+        HttpServerMetrics.middleware({ point: {} })
+      )
+      const { begin } = yield* serving(HttpMiddleware.withTracerDisabledWhen(measured, () => true))
+      const socket = yield* begin("/")
+      yield* Deferred.await(reached)
+      socket.destroy()
+      yield* counted(1)
+      const [point] = yield* TestMetrics.points("request")
+      assert.strictEqual(point?.tags["remote_ip"], "127.0.0.1")
+    }).pipe(Effect.scoped, Effect.provide(TestMetrics.layer))
+  )
 })
 
 describe("OpenTelemetry's semantics", () => {
