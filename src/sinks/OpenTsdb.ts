@@ -70,12 +70,17 @@ const contentType = "application/json"
 
 /** What both wires do before they encode, and after they have written. */
 const sinkOf = <Payload>(
-  { counters, duplicates, resolution, sanitise }: Points,
+  { concurrency, counters, duplicates, resolution, sanitise }: Points,
   alphabet: Alphabet,
   encode: NonNullable<Sink.Sink<Payload>["encode"]>,
   write: (payload: Payload) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
 ): Sink.Sink<Payload> => {
-  const repeats = Repeats.make(resolution, duplicates === "last" ? "last" : "first", cleaner(alphabet, sanitise))
+  const repeats = Repeats.make({
+    resolution,
+    keep: duplicates === "last" ? "last" : "first",
+    clean: cleaner(alphabet, sanitise),
+    isShared: concurrency > 1
+  })
   const totals = counters === "total" ? Totals.make() : undefined
   return {
     encode: (measurements, maxBytes) => {

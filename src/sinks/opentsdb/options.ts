@@ -100,6 +100,7 @@ export interface HttpOptions extends PointOptions {
 export interface Points extends Dialect {
   readonly duplicates: "spread" | "last"
   readonly counters: "increase" | "total"
+  readonly concurrency: number
 }
 
 export interface Target extends Points {
@@ -129,6 +130,7 @@ const pointsOf = (options: PointOptions, resolution: Resolution, refuse: Checks.
     resolution: Checks.oneOf(refuse, "resolution", options.resolution ?? resolution, ["ms", "s"]),
     duplicates: Checks.oneOf(refuse, "duplicates", duplicates, ["spread", "last"]),
     counters: Checks.oneOf(refuse, "counters", counters, ["increase", "total"]),
+    concurrency: options.concurrency ?? 1,
     maxTags,
     sanitise,
     quantiles: Checks.quantiles(refuse, quantiles)

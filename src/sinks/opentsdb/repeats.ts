@@ -44,14 +44,16 @@ class Units {
 /** The times of one series on the wire. */
 class Times {
   private highest = -Infinity
-  /** The last ones that were taken, in no order. */
-  private readonly units: Array<number> = []
-  /** Who took them, as long as nobody knows what became of it: it may be written again. */
+  /** The last ones that are taken, in no order. */
+  private readonly taken: Array<number> = []
+  /** By whom, as long as nobody knows what became of it: it may be written again. */
   private readonly takers: Array<Point | undefined> = []
   private next = 0
   /** Those in the batch that is looked at. */
   private readonly now = new Units()
   private batch = 0
+
+  constructor(private readonly isShared: boolean) {}
 
   /** Whether it is in the batch already, or another point has taken it. */
   has(unit: number, batch: number, point: Point): boolean {
@@ -64,17 +66,15 @@ class Times {
     return place >= 0 && this.takers[place] !== point
   }
 
-  take(unit: number, point: Point): void {
+  /** To the batch; where there are several, also from the others. */
+  add(unit: number, point: Point): void {
     this.now.add(unit)
-    if (this.placeOf(unit) >= 0) return
-    this.units[this.next] = unit
-    this.takers[this.next] = point
-    this.next = (this.next + 1) % remembered
-    if (unit > this.highest) this.highest = unit
+    if (this.isShared && this.placeOf(unit) < 0) this.take(unit, point)
   }
 
   /** It was stored. */
   settle(unit: number, point: Point): void {
+    if (!this.isShared) return this.take(unit, undefined)
     const place = this.placeOf(unit)
     if (this.takers[place] === point) this.takers[place] = undefined
   }
@@ -84,11 +84,18 @@ class Times {
     const place = this.placeOf(unit)
     if (this.takers[place] !== point) return
     this.takers[place] = undefined
-    this.units[place] = Number.NaN
+    this.taken[place] = Number.NaN
+  }
+
+  private take(unit: number, point: Point | undefined): void {
+    this.taken[this.next] = unit
+    if (point !== undefined) this.takers[this.next] = point
+    this.next = (this.next + 1) % remembered
+    if (unit > this.highest) this.highest = unit
   }
 
   private placeOf(unit: number): number {
-    return unit > this.highest ? -1 : this.units.lastIndexOf(unit)
+    return unit > this.highest ? -1 : this.taken.lastIndexOf(unit)
   }
 }
 
@@ -107,12 +114,17 @@ export interface Repeats {
   readonly settle: (measurements: ReadonlyArray<Measurement>, result: WriteResult) => void
 }
 
-/** `keep` says which of those in one batch stays, and `clean` how the wire spells a field. */
-export const make = (
-  resolution: Resolution,
-  keep: "first" | "last",
-  clean: (field: string) => string = (field) => field
-): Repeats => {
+export interface Options {
+  readonly resolution: Resolution
+  /** Which of those in one batch stays. */
+  readonly keep: "first" | "last"
+  /** How the wire spells a field. Default: as it is. */
+  readonly clean?: ((field: string) => string) | undefined
+  /** Whether a batch may be encoded before it is known what became of the last one: costs more. Default `false`. */
+  readonly isShared?: boolean | undefined
+}
+
+export const make = ({ clean = (field) => field, isShared = false, keep, resolution }: Options): Repeats => {
   const byKey = new Map<string, Times>()
   const bySeries = new WeakMap<Point["series"], Lines>()
   let batch = 0
@@ -121,7 +133,7 @@ export const make = (
     let times = byKey.get(key)
     if (times === undefined) {
       if (byKey.size >= maxSeries) byKey.clear()
-      byKey.set(key, (times = new Times()))
+      byKey.set(key, (times = new Times(isShared)))
     }
     return times
   }
@@ -144,7 +156,7 @@ export const make = (
     const unit = unitOf(point)
     const lines = linesOf(point)
     for (const times of lines) if (times.has(unit, batch, point)) return true
-    for (const times of lines) times.take(unit, point)
+    for (const times of lines) times.add(unit, point)
     return false
   }
 

@@ -20,20 +20,20 @@ const gauge: Measurement = { ...{ _tag: "gauge", series: a, weight: 1, millis: 1
 
 describe("points that repeat a time", () => {
   it("are those of the same series and unit", () => {
-    const { find } = Repeats.make("s", "first")
+    const { find } = Repeats.make({ resolution: "s", keep: "first" })
     const batch = [at(1000), at(1999), at(2000), at(1000, b), gauge, at(1000, seriesOf("a"))]
     assert.deepStrictEqual(find(batch), [1, 5])
   })
 
   it("are all but the first or all but the last of a batch", () => {
     const batch = [at(1), at(2), at(1), at(1), at(2)]
-    assert.deepStrictEqual(Repeats.make("ms", "first").find(batch), [2, 3, 4])
-    assert.deepStrictEqual(Repeats.make("ms", "last").find(batch), [0, 1, 2])
+    assert.deepStrictEqual(Repeats.make({ resolution: "ms", keep: "first" }).find(batch), [2, 3, 4])
+    assert.deepStrictEqual(Repeats.make({ resolution: "ms", keep: "last" }).find(batch), [0, 1, 2])
   })
 
   it("are those of times that were sent before", () => {
     for (const keep of ["first", "last"] as const) {
-      const { find, settle } = Repeats.make("ms", keep)
+      const { find, settle } = Repeats.make({ resolution: "ms", keep })
       const batch = [at(1), at(3)]
       assert.deepStrictEqual(find(batch), [])
       settle(batch, {})
@@ -41,67 +41,80 @@ describe("points that repeat a time", () => {
     }
   })
 
-  it("are those of times that are under way, before anybody knows what becomes of them", () => {
-    const { find } = Repeats.make("ms", "first")
+  it("are those of times that are under way, where batches are side by side", () => {
+    const { find } = Repeats.make({ resolution: "ms", keep: "first", isShared: true })
     assert.deepStrictEqual(find([at(1), at(3)]), [])
     assert.deepStrictEqual(find([at(1), at(2), at(3), at(4)]), [0, 2])
   })
 
   it("are not those of which nothing was stored", () => {
-    const { find, free, settle } = Repeats.make("ms", "first")
-    const batch = [at(1), at(2), at(3), at(4)]
-    assert.deepStrictEqual(find(batch), [])
-    free(batch, [{ index: 3 }])
-    settle(batch.slice(0, 3), { rejected: [{ index: 0, reason: "bad" }], keep: [2] })
-    assert.deepStrictEqual(find([at(1), at(2), batch[2]!, at(4)]), [1])
-    assert.deepStrictEqual(find([at(3)]), [0])
+    for (const isShared of [false, true]) {
+      const { find, free, settle } = Repeats.make({ resolution: "ms", keep: "first", isShared })
+      const batch = [at(1), at(2), at(3), at(4)]
+      assert.deepStrictEqual(find(batch), [])
+      free(batch, [{ index: 3 }])
+      settle(batch.slice(0, 3), { rejected: [{ index: 0, reason: "bad" }], keep: [2] })
+      assert.deepStrictEqual(find([at(1), at(2), batch[2]!, at(4)]), [1])
+    }
   })
 
   it("are not those that are written again", () => {
-    for (const keep of ["first", "last"] as const) {
-      const { find } = Repeats.make("ms", keep)
+    for (const [keep, isShared] of [
+      ["first", false],
+      ["last", true]
+    ] as const) {
+      const { find } = Repeats.make({ resolution: "ms", keep, isShared })
       const batch = [at(1), at(2), at(3)]
       for (let i = 0; i < 3; i++) assert.deepStrictEqual(find(batch), [])
     }
   })
 
   it("are told apart by fields, as each is a series of its own to the server", () => {
-    const { find } = Repeats.make("ms", "first")
+    const { find } = Repeats.make({ resolution: "ms", keep: "first" })
     const fields = [["x", "y"], ["z"], ["value"], ["w", "y"], ["w"]]
     assert.deepStrictEqual(find(fields.map((names) => at(1, a, names))), [3])
   })
 
   it("are told apart by what the wire makes of a field", () => {
-    const { find } = Repeats.make("ms", "first", (field) => field.replace(/\W/g, "_"))
+    const { find } = Repeats.make({ resolution: "ms", keep: "first", clean: (field) => field.replace(/\W/g, "_") })
     assert.deepStrictEqual(find([at(1, a, ["x y"]), at(1, a, ["x;y"]), at(1, a, ["x_z"])]), [1])
   })
 
   it("are forgotten after 64 others of the series", () => {
-    const { find } = Repeats.make("ms", "first")
-    find(Array.from({ length: 65 }, (_, i) => at(i)))
-    assert.deepStrictEqual(find([at(1), at(0)]), [0])
+    for (const isShared of [false, true]) {
+      const { find, settle } = Repeats.make({ resolution: "ms", keep: "first", isShared })
+      const batch = Array.from({ length: 65 }, (_, i) => at(i))
+      find(batch)
+      settle(batch, {})
+      assert.deepStrictEqual(find([at(1), at(0)]), [0])
+    }
   })
 
   it("never leave two of one time, nor more out than that needs", () => {
     const batches = fc.array(fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.boolean()), { maxLength: 9 }))
     fc.assert(
-      fc.property(batches, fc.constantFrom("first" as const, "last" as const), (batches, keep) => {
-        const { find, settle } = Repeats.make("ms", keep)
-        const seen = new Set<string>()
-        const all = new Set<string>()
-        for (const batch of batches) {
-          const points = batch.map(([millis, isA]) => at(millis, isA ? a : b))
-          const out = new Set(find(points))
-          for (const { millis, series } of points) all.add(`${series.name} ${millis}`)
-          const sent = points.filter((_, index) => !out.has(index))
-          for (const { millis, series } of sent) {
-            assert.isFalse(seen.has(`${series.name} ${millis}`))
-            seen.add(`${series.name} ${millis}`)
+      fc.property(
+        batches,
+        fc.constantFrom("first" as const, "last" as const),
+        fc.boolean(),
+        (batches, keep, isShared) => {
+          const { find, settle } = Repeats.make({ resolution: "ms", keep, isShared })
+          const seen = new Set<string>()
+          const all = new Set<string>()
+          for (const batch of batches) {
+            const points = batch.map(([millis, isA]) => at(millis, isA ? a : b))
+            const out = new Set(find(points))
+            for (const { millis, series } of points) all.add(`${series.name} ${millis}`)
+            const sent = points.filter((_, index) => !out.has(index))
+            for (const { millis, series } of sent) {
+              assert.isFalse(seen.has(`${series.name} ${millis}`))
+              seen.add(`${series.name} ${millis}`)
+            }
+            settle(sent, {})
           }
-          settle(sent, {})
+          assert.deepStrictEqual(seen, all)
         }
-        assert.deepStrictEqual(seen, all)
-      })
+      )
     )
   })
 })
