@@ -365,13 +365,15 @@ export const make = (dialect: Dialect): Encode => {
 
   const putPoint = (point: Point, kept: Kept): void => {
     if (isEvent(point) || isCheck(point)) {
-      // The agent takes the second 0 for now.
-      if (isEtsy || !(point.millis >= 1000)) {
-        output.fault = isEtsy ? noEvents : noTime
+      if (isEtsy) {
+        output.fault = noEvents
         return
       }
       const around: Around = { tags: kept.atEnd, origin, word: names.word, message: names.message }
-      return putLong(isEvent(point) ? eventLine(point, around) : checkLine(point, kept.name, around))
+      putLong(isEvent(point) ? eventLine(point, around) : checkLine(point, kept.name, around))
+      // The agent takes the second 0 for now.
+      if (!(point.millis >= 1000)) output.fault ??= noTime
+      return
     }
     const start = output.at
     const { fieldNames, fieldValues } = point
