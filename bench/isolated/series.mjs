@@ -47,6 +47,37 @@ const raw = () => {
   }
 }
 
+/** As `raw`, in the slices of a lane, each with as many objects of as many fields: what then holds a turn up is the engine. @returns {Store} */
+const rawSliced = () => {
+  /** @type {Map<string, { tags: object, value: number, startMillis: number }>} */
+  const series = new Map()
+  return {
+    add: (i) => {
+      const tags = tagsOf(i)
+      const key = "requests," + tags.method + "," + tags.route + "," + tags.status
+      const found = series.get(key)
+      if (found === undefined) series.set(key, { tags, value: 1, startMillis: Date.now() })
+      else found.value++
+    },
+    flush: async () => {
+      let flushed = 0
+      let batch = []
+      for (const one of series.values()) {
+        const { startMillis, value } = one
+        const millis = Math.max(Date.now(), startMillis)
+        batch.push({ _tag: "count", cell: one, series: one.tags, weight: value, startMillis, millis, nanos: 0, value })
+        one.value = 0
+        one.startMillis = millis
+        if (batch.length < chunk) continue
+        await nextTurn()
+        flushed += batch.length
+        batch = []
+      }
+      if (flushed + batch.length !== count) throw new Error(`${flushed} series`)
+    }
+  }
+}
+
 /** @param {import("effect").Layer.Layer<any>} layer @returns {Promise<Store>} */
 const ours = async (layer) => {
   const runtime = ManagedRuntime.make(silently(layer))
@@ -99,6 +130,7 @@ const otel = () => {
 /** @type {Record<string, () => Store | Promise<Store>>} */
 const stores = {
   raw,
+  "raw-sliced": rawSliced,
   "ours-null": () => ours(nullSink("null", { batchSize: 5000 })),
   "ours-influx": () => ours(InfluxDb.layerFetch({ url: `http://127.0.0.1:${port}`, database: "bench", ...quiet })),
   prom,
