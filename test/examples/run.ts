@@ -1,6 +1,7 @@
-/** Runs the examples as a user would. */
+/** Runs the examples as programs of their own. */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { bundled } from "../process/bundle.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -14,17 +15,18 @@ export interface Ended {
 const limitMillis = 50_000
 
 /** Runs an example; `watch` sees all output so far, and may send a signal. */
-export const run = (
+export const run = async (
   example: string,
   options: {
     readonly arguments?: ReadonlyArray<string>
     readonly env?: Readonly<Record<string, string>>
     readonly watch?: (stdout: string, signal: (name: NodeJS.Signals) => void) => void
   } = {}
-): Promise<Ended> =>
-  new Promise((resolve, reject) => {
+): Promise<Ended> => {
+  const program = await bundled(`examples/${example}`, "external")
+  return new Promise((resolve, reject) => {
     const { INFLUXDB_URL: _, ...inherited } = process.env
-    const child = spawn(process.execPath, ["--import", "tsx", `examples/${example}`, ...(options.arguments ?? [])], {
+    const child = spawn(process.execPath, [program, ...(options.arguments ?? [])], {
       cwd: root,
       env: { ...inherited, NO_COLOR: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -41,6 +43,7 @@ export const run = (
     child.on("error", reject)
     child.on("close", (code) => resolve({ code, stdout, stderr }))
   })
+}
 
 /** The last line that starts so. */
 export const last = (stdout: string, start: string): string | undefined =>

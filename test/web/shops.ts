@@ -22,7 +22,7 @@ export const shop = (dir: string): Effect.Effect<Shop, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(async () => {
-        const child = fork(await bundled("shop"), [dir], { execArgv: [] })
+        const child = fork(await bundled("test/process/shop.ts"), [dir], { execArgv: [] })
         await Promise.race([once(child, "message"), once(child, "exit").then(() => Promise.reject(new Error("ended")))])
         return child
       }),

@@ -48,9 +48,7 @@ if (mode === "work") {
   const { path } = await Effect.runPromise(Scope.extend(serve(options), Effect.runSync(Scope.make())))
   console.log("ready", path)
 } else if (mode === "thread" && isMainThread) {
-  // Node 20 takes no loader from the options of a thread.
-  const program = `import("tsx/esm/api").then(({ register }) => { register(); return import(${JSON.stringify(import.meta.url)}) })`
-  const worker = new Worker(program, { eval: true, workerData: ["run", json] })
+  const worker = new Worker(new URL(import.meta.url), { workerData: ["run", json] })
   process.once("SIGTERM", () => void worker.terminate())
 } else {
   program.pipe(

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { bundled } from "../../process/bundle.js"
 import { judge } from "./texts.js"
 
 export const scratch = Effect.acquireRelease(
@@ -81,7 +82,7 @@ export type Kind = "cat" | "python" | "bytes" | "small" | "silent" | "leaver"
 
 /** What those got who came at once, `rounds` times, but for the silent and the leavers: how many of each. */
 export const meet = (path: string, rounds: number, ...kinds: ReadonlyArray<Kind>) =>
-  Effect.map(run(python, ["-c", storm, path, String(rounds), kinds.join(",")]), (output) => {
+  Effect.map(run(python, ["-c", storm, path, String(rounds), kinds.join(",")], "100 seconds"), (output) => {
     const tally: Record<string, number> = {}
     for (const line of output.split("\n").slice(0, -1)) {
       // What the script printed.
@@ -92,6 +93,8 @@ export const meet = (path: string, rounds: number, ...kinds: ReadonlyArray<Kind>
   })
 
 export const app = fileURLToPath(new URL("app.ts", import.meta.url))
+
+const program = Effect.promise(() => bundled("test/transport/fifo/app.ts"))
 
 export interface App {
   readonly child: ChildProcess
@@ -110,16 +113,8 @@ export const start = (
   ...before: ReadonlyArray<string>
 ): Effect.Effect<App, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const [command = "", ...args] = [
-        ...before,
-        process.execPath,
-        "--import",
-        "tsx",
-        app,
-        mode,
-        JSON.stringify(options)
-      ]
+    Effect.map(program, (program) => {
+      const [command = "", ...args] = [...before, process.execPath, program, mode, JSON.stringify(options)]
       const child = spawn(command, args, { ...spawnOptions, stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
       let speak: () => void = () => {}
