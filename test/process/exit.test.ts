@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
+import { bundled } from "./bundle.js"
 
 interface Backend {
   readonly port: number
@@ -48,12 +49,13 @@ interface Ended {
   readonly recorded: number
 }
 
+const app = await bundled("test/process/app.ts")
+
 const start = (backend: Backend, ...args: ReadonlyArray<string>) => {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ["--import", "tsx", file("app.ts"), String(backend.port), ...args],
-    { cwd: file("../.."), stdio: ["ignore", "pipe", "pipe"] }
-  )
+  const child: ChildProcess = spawn(process.execPath, [app, String(backend.port), ...args], {
+    cwd: file("../.."),
+    stdio: ["ignore", "pipe", "pipe"]
+  })
   const killer = setTimeout(() => child.kill("SIGKILL"), 30_000)
   let output = ""
   let ready: () => void = () => {}
