@@ -282,32 +282,41 @@ describe.skipIf(!isBuilt)(`StatsD over Unix datagrams${isBuilt ? "" : " (unix-dg
   )
 })
 
-describe.skipIf(!isBuilt)(
-  `StatsD over a Unix socket of either type${isBuilt ? "" : " (unix-dgram was not built here)"}`,
-  () => {
-    it.scopedLive("asks the socket which it is, also when it is made again", () =>
-      Effect.gen(function* () {
-        const path = join(yield* folder, "s")
-        const first = yield* receiver(path)
-        const program = Effect.gen(function* () {
-          yield* Metrics.flush.pipe(Effect.zipRight(Metrics.increment(hits)), Effect.replicateEffect(2))
-          yield* Metrics.flush
-          assert.deepStrictEqual(yield* first.until(2), ["hits:1|c", "hits:1|c"])
-          yield* first.kill
-          rmSync(path)
-          const second = yield* unixStream(path)
-          yield* Metrics.incrementBy(hits, 2)
-          yield* Metrics.flush
-          yield* second.until(1)
-          assert.deepStrictEqual(second.lines(), ["hits:2|c"])
-        }).pipe(Effect.scoped)
-        // As DD_DOGSTATSD_SOCKET and a DD_DOGSTATSD_URL of unix: do.
-        const { ledger } = yield* run({ protocol: "uds", socket: "either", path, dialect: "dogstatsd" }, program)
-        assert.deepStrictEqual([ledger.delivered, ledger.dropped], [3, {}])
-      })
-    )
-  }
-)
+describe.skipIf(!isBuilt)("StatsD over a Unix socket of either type (needs unix-dgram)", () => {
+  it.scopedLive("asks the socket which it is, also when it is made again", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const first = yield* receiver(path)
+      const program = Effect.gen(function* () {
+        yield* Metrics.flush.pipe(Effect.zipRight(Metrics.increment(hits)), Effect.replicateEffect(2))
+        yield* Metrics.flush
+        assert.deepStrictEqual(yield* first.until(2), ["hits:1|c", "hits:1|c"])
+        yield* first.kill
+        rmSync(path)
+        const second = yield* unixStream(path)
+        yield* Metrics.incrementBy(hits, 2)
+        yield* Metrics.flush
+        yield* second.until(1)
+        assert.deepStrictEqual(second.lines(), ["hits:2|c"])
+      }).pipe(Effect.scoped)
+      // As of DD_DOGSTATSD_SOCKET and of unix: in DD_DOGSTATSD_URL.
+      const { ledger } = yield* run({ protocol: "uds", socket: "either", path, dialect: "dogstatsd" }, program)
+      assert.deepStrictEqual([ledger.delivered, ledger.dropped], [3, {}])
+    })
+  )
+
+  it.scopedLive("is written to by many at once who do not know yet", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "s")
+      const { until } = yield* receiver(path)
+      const { write } = yield* StatsD.make({ protocol: "uds", socket: "either", path })
+      const payload = { bytes: Buffer.from("a:1|c\n"), bounds: [0, 5], packetOf: [], lastPacketOf: new Map() }
+      const one = write({ id: "1", attempt: 1, measurements: [], payload })
+      yield* Effect.replicateEffect(one, 100, { concurrency: "unbounded" })
+      yield* until(100)
+    })
+  )
+})
 
 describe("StatsD where nobody listens", () => {
   it.scopedLive("keeps what is recorded, without spinning, and sends it once somebody does", () =>

@@ -81,17 +81,19 @@ const noDatagrams = (message: string): Carrier => {
 const either = (stream: Carrier, datagrams: Carrier): Carrier => {
   let current = stream
   const using = <A>(use: (carrier: Carrier) => Effect.Effect<A, TransportFailure>) =>
-    Effect.suspend(() =>
-      Effect.catchIf(
-        use(current),
+    Effect.suspend(() => {
+      // Several may write at once, and each has to turn from what it tried.
+      const tried = current
+      return Effect.catchIf(
+        use(tried),
         ({ code }) => code === "EPROTOTYPE",
         () => {
-          const other = current === stream ? datagrams : stream
+          const other = tried === stream ? datagrams : stream
           return Effect.tap(use(other), () => {
             current = other
           })
         }
       )
-    )
+    })
   return { open: using(({ open }) => open), carry: (packets) => using(({ carry }) => carry(packets)) }
 }
