@@ -1,6 +1,7 @@
 /** What readers of a pipe get, one after another and at once, with the programs that they use. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Logger, Scope } from "effect"
+import { execFileSync } from "node:child_process"
 import {
   closeSync,
   constants,
@@ -223,6 +224,27 @@ describe("a pipe with a name", () => {
       // No snapshot was made for nobody.
       for (let i = 1; i < 4; i++) assert.strictEqual(yield* cat(path), decode(text(i, 100)))
     })
+  )
+
+  it.scopedLive(
+    "makes those pipes anew that others have been put in the place of, instead of giving them its name",
+    () =>
+      Effect.gen(function* () {
+        const { folder, path } = yield* open(100)
+        for (let i = 1; i < 5; i++) yield* cat(path)
+        // Until the thread has made ready what comes next, and only waits.
+        yield* Effect.sleep("100 millis")
+        const shown = lstatSync(path).ino
+        const slots = readdirSync(folder).filter((name) => /^\d+$/.test(name))
+        const hidden = slots.map((name) => `${folder}/${name}`).filter((name) => lstatSync(name).ino !== shown)
+        assert.isNotEmpty(hidden)
+        for (const name of hidden) {
+          rmSync(name)
+          execFileSync("mkfifo", ["-m", "600", name])
+        }
+        // Of such a one nobody would ever get anything.
+        for (let i = 0; i < 6; i++) assert.strictEqual(judge(yield* run("cat", [path], "20 seconds")), "whole")
+      })
   )
 
   it.scopedLive("lets one go who was kept from opening it until its snapshot had been taken by another", () =>

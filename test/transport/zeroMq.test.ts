@@ -189,15 +189,41 @@ describe("ZeroMQ", () => {
     })
   )
 
-  it.scopedLive("gives a subscriber what had arrived when it ends, and then ends", () =>
+  it.scopedLive("gives a subscriber what had arrived when it ends, in order, and then nothing", () =>
     Effect.gen(function* () {
       const [publishPort, subscribePort] = yield* ports
       yield* broker(publishPort, subscribePort)
-      const { fiber, received } = yield* listen(subscribePort, [""])
+      const witness = yield* listen(subscribePort, [""])
+      const received = yield* Queue.unbounded<Received>()
+      let release = (): void => {}
+      const released = new Promise<void>((resolve) => (release = resolve))
+      const { subscribe } = yield* subscriber({ host, port: subscribePort, highWaterMark: 1000, maxMessageBytes: 1e6 })
+      const taking = yield* Effect.forkScoped(
+        subscribe([""], (message) => {
+          received.unsafeOffer(message)
+          // Nobody has to wait for what it gives, but this subscriber does: so the others are still in its socket.
+          return text(message.frames[0]) === "b\0" ? released : undefined
+        })
+      )
       const { publish } = yield* connect(publishPort)
-      yield* join(publish([messageOf("a", "first")]), received)
-      yield* Fiber.interrupt(fiber)
-      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
+      const hello = publish([messageOf("a", "hello")])
+      yield* join(hello, received)
+      yield* join(hello, witness.received)
+      const sent = Array.from({ length: 500 }, (_, i) => `number ${i}`)
+      yield* publish(sent.map((body) => messageOf("b", body)))
+      const numbered = (messages: Iterable<Received>): ReadonlyArray<string> =>
+        Array.from(messages, ({ frames }) => text(frames[1])).filter((body) => body !== "hello")
+      for (let seen = 0; seen < sent.length;) seen += numbered([yield* Queue.take(witness.received)]).length
+      const ended = yield* Effect.fork(Fiber.interrupt(taking))
+      yield* Effect.yieldNow()
+      release()
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.join(ended)))
+      const got = numbered(yield* Queue.takeAll(received))
+      assert.isAbove(got.length, 1)
+      assert.deepStrictEqual(got, sent.slice(0, got.length))
+      yield* publish([messageOf("b", "too late")])
+      assert.deepStrictEqual(numbered([yield* Queue.take(witness.received)]), ["too late"])
+      assert.deepStrictEqual(numbered(yield* Queue.takeAll(received)), [])
     })
   )
 
