@@ -210,7 +210,9 @@ describe("a sink that is read", () => {
 
   it.effect("has sources read before it reads", () =>
     Effect.gen(function* () {
-      const counted = Metric.counter("told.to.effect")
+      // Effect counts for a whole process, in which these tests may have run before.
+      const name = `told.to.effect.${Math.random()}`
+      const counted = Metric.counter(name)
       const opened = yield* Deferred.make<Sink.Totals>()
       const sink = Sink.layerRead({
         sink: "read",
@@ -223,7 +225,7 @@ describe("a sink that is read", () => {
         yield* Metric.incrementBy(counted, 5)
         yield* TestClock.adjust("1 second")
         yield* totals.refresh
-        assert.deepInclude(told(totals), ["told.to.effect", 5])
+        assert.deepInclude(told(totals), [name, 5])
       }).pipe(Effect.provide(Layer.mergeAll(sink, EffectMetrics.layer())))
     })
   )

@@ -4,8 +4,9 @@
  *
  * Starting vitest and loading Effect takes longer than most mutants live, so one run of vitest has them all: for each a file
  * that imports the tests as `x.test.ts?mutant=17`, from where the query passes on to all that they import of the project, so
- * that no two mutants share a module; the module to be changed is changed as it is read. After the mutants of a file of tests
- * come these tests without any change: they have to pass, also in a process that mutants have left.
+ * that no two mutants share a module; the module to be changed is changed as it is read. They share Effect, and what that keeps
+ * for a process, such as its own metrics. So after the mutants of a file of tests come these tests without any change, and have
+ * to pass.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
