@@ -18,7 +18,7 @@ export interface Keeper extends Series.Owner {
   readonly onForget: () => void
 }
 
-type Described = Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries">
+type Described = Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries" | "monotonic">
 
 type Recordable = Described & Pick<Instrument, "aggregate">
 
@@ -120,9 +120,21 @@ export class Catalog {
     mode: Series.Mode,
     refusal: RefuseReason | undefined
   ): Series.Cell {
-    const { boundaries, description, kind, level, unit, valueType } = instrument
+    const { boundaries, description, kind, level, monotonic, unit, valueType } = instrument
     const stamps = mode === "raw" ? this.stampsOf(key) : null
-    const series = new Series.LaneSeries(key, name, tags, kind, valueType, unit, description, level, boundaries, stamps)
+    const series = new Series.LaneSeries(
+      key,
+      name,
+      tags,
+      kind,
+      valueType,
+      unit,
+      description,
+      level,
+      boundaries,
+      stamps,
+      monotonic
+    )
     const millis = this.config.now()
     switch (kind) {
       case "gauge":
@@ -157,7 +169,8 @@ export class Catalog {
       description,
       level,
       undefined,
-      stamps
+      stamps,
+      false
     )
     if (kept === undefined) this.pointSeriesByKey.set(key, series)
     return series

@@ -22,7 +22,8 @@ export class LaneSeries implements Series {
     readonly level: string | undefined,
     readonly boundaries: ReadonlyArray<number> | undefined,
     /** Shared by all that have the same name and tags on the wire; `null` where the backend does not overwrite. */
-    readonly stamps: Stamps | null
+    readonly stamps: Stamps | null,
+    readonly monotonic: boolean
   ) {}
 }
 
