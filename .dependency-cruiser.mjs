@@ -18,6 +18,7 @@ const sinkFolders = {
   NamedPipe: "namedPipe",
   Nats: "nats",
   OpenTsdb: "opentsdb",
+  Otlp: "otlp",
   StatsD: "statsd",
   ZeroMq: "zeromq"
 }

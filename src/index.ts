@@ -104,6 +104,13 @@ export * as NamedPipe from "./sinks/NamedPipe.js"
 export * as OpenTsdb from "./sinks/OpenTsdb.js"
 
 /**
+ * A sink for OpenTelemetry: OTLP over HTTP, in protobuf or JSON.
+ *
+ * @since 0.1.0
+ */
+export * as Otlp from "./sinks/Otlp.js"
+
+/**
  * A source: the process and its JavaScript runtime.
  *
  * @since 0.1.0

@@ -22,6 +22,8 @@ export interface Request {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
   readonly body?: { readonly bytes: Uint8Array; readonly contentType: string } | undefined
+  /** How the answer's body is read: as text, or a character for each byte. Default `"text"`. */
+  readonly answer?: "text" | "bytes" | undefined
 }
 
 export interface Answer {
@@ -54,11 +56,11 @@ export const send = (client: Client, request: Request): Effect.Effect<Answer, Tr
   apart(
     request,
     Effect.matchEffect(client.execute(toClientRequest(request)), {
-      onSuccess: read,
+      onSuccess: (response) => read(response, request.answer),
       onFailure: (error) =>
         // Clients may be set to fail on a status.
         error._tag === "ResponseError" && error.reason === "StatusCode"
-          ? read(error.response)
+          ? read(error.response, request.answer)
           : Effect.fail(failureOf(error))
     })
   )
@@ -97,10 +99,19 @@ const toClientRequest = ({ body, headers, method, url }: Request): HttpClientReq
 }
 
 /** An answer whose body breaks off is an answer all the same: its status says what became of the request. */
-const read = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Answer> => {
+const read = (
+  response: HttpClientResponse.HttpClientResponse,
+  as: Request["answer"] = "text"
+): Effect.Effect<Answer> => {
   const { headers, status } = response
-  const body = isShort(status, headers) ? readAll(response) : readStart(response)
+  const body = isShort(status, headers) ? readAll(response, as) : readStart(response, as)
   return Effect.map(body, (body) => ({ status, headers, body }))
+}
+
+const eachByte = (bytes: Uint8Array): string => {
+  let text = ""
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return text
 }
 
 // A body that is read as a stream costs the connection: the client aborts the request when the stream ends.
@@ -109,13 +120,16 @@ const isShort = (status: number, headers: Headers.Headers): boolean =>
   (Number(headers["content-length"] ?? NaN) <= maxBodyBytes && headers["content-encoding"] === undefined)
 
 /** Not by `text`, which on Node takes several times as long. */
-const readAll = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+const readAll = (response: HttpClientResponse.HttpClientResponse, as: "text" | "bytes"): Effect.Effect<string> =>
   Effect.match(response.arrayBuffer, {
     onFailure: () => "",
-    onSuccess: (bytes) => (bytes.byteLength === 0 ? "" : new TextDecoder().decode(bytes))
+    onSuccess: (bytes) => {
+      if (bytes.byteLength === 0) return ""
+      return as === "text" ? new TextDecoder().decode(bytes) : eachByte(new Uint8Array(bytes))
+    }
   })
 
-const readStart = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+const readStart = (response: HttpClientResponse.HttpClientResponse, as: "text" | "bytes"): Effect.Effect<string> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let left = maxBodyBytes
@@ -124,7 +138,8 @@ const readStart = (response: HttpClientResponse.HttpClientResponse): Effect.Effe
       Stream.takeWhile(() => left > 0),
       Stream.runForEach((bytes) =>
         Effect.sync(() => {
-          body += decoder.decode(bytes.subarray(0, left), { stream: true })
+          const read = bytes.subarray(0, left)
+          body += as === "text" ? decoder.decode(read, { stream: true }) : eachByte(read)
           left -= bytes.length
         })
       ),

@@ -13,6 +13,8 @@ export interface Asked {
   readonly headers: Readonly<Record<string, string | Array<string> | undefined>>
   /** Unpacked. */
   readonly body: string
+  /** The same, where it is not text. */
+  readonly bytes: Uint8Array
   readonly bodyBytes: number
   readonly socket: Socket
 }
@@ -37,11 +39,13 @@ export const serve = (answer: Answer): Effect.Effect<Server, never, Scope.Scope>
       const server = createServer((request, response) => {
         void bodyOf(request).then((body) => {
           const isPacked = request.headers["content-encoding"] === "gzip"
+          const bytes = isPacked ? gunzipSync(body) : body
           const one: Asked = {
             method: request.method ?? "",
             url: request.url ?? "",
             headers: request.headers,
-            body: (isPacked ? gunzipSync(body) : body).toString("utf8"),
+            body: bytes.toString("utf8"),
+            bytes,
             bodyBytes: body.length,
             socket: request.socket
           }
@@ -68,7 +72,7 @@ export const script = (...answers: ReadonlyArray<Answer>): Answer => {
 }
 
 export const status =
-  (code: number, body = "", headers: Readonly<Record<string, string>> = {}): Answer =>
+  (code: number, body: string | Uint8Array = "", headers: Readonly<Record<string, string>> = {}): Answer =>
   (_, response) => {
     response.writeHead(code, headers).end(body)
   }
