@@ -374,7 +374,7 @@ export const gather = (source: Uint8Array, { spans }: Metric, target: Uint8Array
     const end = spans[i + 1]!
     let from = spans[i]!
     if (end - from > 64) target.set(source.subarray(from, end), to)
-    else for (let j = to; from < end; ) target[j++] = source[from++]!
+    else for (let j = to; from < end;) target[j++] = source[from++]!
     to += end - spans[i]!
   }
   return to

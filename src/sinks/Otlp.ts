@@ -55,7 +55,9 @@ const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0
 interface Writer {
   readonly target: Target
   readonly encode: Encode
-  readonly write: (batch: Pick<Sink.Batch<Body>, "measurements" | "payload">) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
+  readonly write: (
+    batch: Pick<Sink.Batch<Body>, "measurements" | "payload">
+  ) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
 }
 
 const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption, HttpClient.HttpClient> =>

@@ -11,9 +11,7 @@ const key = "canary-of-the-contract"
 
 /** A histogram has no name for each of its numbers. */
 const fieldsOf = ({ asDouble, asInt, count, max, min, sum }: DataPoint): Readonly<Record<string, number>> =>
-  count === undefined
-    ? { value: Number(asDouble ?? asInt) }
-    : { count: Number(count), sum: sum!, min: min!, max: max! }
+  count === undefined ? { value: Number(asDouble ?? asInt) } : { count: Number(count), sum: sum!, min: min!, max: max! }
 
 const receivedOf = (request: Request): ReadonlyArray<SinkContract.Received> =>
   metricsOf(request).flatMap((metric) =>
@@ -30,12 +28,14 @@ const backend = Effect.gen(function* () {
   const receiver = yield* serve(status(200))
   const { hostname: host, port } = new URL(receiver.url)
   const proxy = yield* ChaosProxy.make({ host, port: Number(port) })
-  const requests = Effect.sync(() =>
-    receiver.asked.map(({ body, bytes, headers }) => ({
-      received: receivedOf(headers["content-type"] === "application/json" ? ofJson(body) : decode(bytes)),
-      bytes: bytes.length
-    }))
-  )
+  const read: Array<{ readonly received: ReadonlyArray<SinkContract.Received>; readonly bytes: number }> = []
+  const requests = Effect.sync(() => {
+    for (const { body, bytes, headers } of receiver.asked.slice(read.length)) {
+      const request = headers["content-type"] === "application/json" ? ofJson(body) : decode(bytes)
+      read.push({ received: receivedOf(request), bytes: bytes.length })
+    }
+    return read
+  })
   return {
     ...proxy,
     received: Effect.map(requests, (all) => all.flatMap(({ received }) => received)),

@@ -79,7 +79,15 @@ const options = { longs: String, enums: Number, json: true }
 export const decode = (bytes: Uint8Array): Request => message.toObject(message.decode(bytes), options)
 
 /** What the official types make of the JSON: unknown keys are gone, numbers are in their types. */
-export const ofJson = (text: string): Request => message.toObject(message.fromObject(JSON.parse(text) as object), options)
+export const ofJson = (text: string): Request =>
+  message.toObject(message.fromObject(JSON.parse(text) as object), options)
+
+/** Both formats with all that proto3 leaves out, so that they can be compared. */
+export const full = {
+  decode: (bytes: Uint8Array): Request => message.toObject(message.decode(bytes), { ...options, defaults: true }),
+  ofJson: (text: string): Request =>
+    message.toObject(message.fromObject(JSON.parse(text) as object), { ...options, defaults: true })
+}
 
 export const metricsOf = ({ resourceMetrics }: Request): ReadonlyArray<Metric> =>
   resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics = [] }) => metrics))

@@ -116,7 +116,9 @@ const usualResource: Effect.Effect<Readonly<Record<string, AttributeValue | unde
 )
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.flatMap(usualResource, (usual) => Checks.checked(options.name ?? sinkName, (refuse) => resolve(options, usual, refuse)))
+  Effect.flatMap(usualResource, (usual) =>
+    Checks.checked(options.name ?? sinkName, (refuse) => resolve(options, usual, refuse))
+  )
 
 const resolve = (
   options: Options,
