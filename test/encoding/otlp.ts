@@ -66,12 +66,15 @@ const generated = createRequire(import.meta.url)("@opentelemetry/otlp-transforme
   readonly opentelemetry: {
     readonly proto: {
       readonly collector: {
-        readonly metrics: { readonly v1: { readonly ExportMetricsServiceRequest: Message } }
+        readonly metrics: {
+          readonly v1: { readonly ExportMetricsServiceRequest: Message; readonly ExportMetricsServiceResponse: Message }
+        }
       }
     }
   }
 }
-const message = generated.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest
+const { ExportMetricsServiceRequest: message, ExportMetricsServiceResponse: responseMessage } =
+  generated.opentelemetry.proto.collector.metrics.v1
 
 const options = { longs: String, enums: Number, json: true }
 
@@ -97,3 +100,21 @@ export const dataOf = ({ exponentialHistogram, gauge, histogram, sum }: Metric):
 
 export const attributesOf = (list: ReadonlyArray<KeyValue> = []): Readonly<Record<string, string>> =>
   Object.fromEntries(list.map(({ key, value }) => [key, String(Object.values(value)[0])]))
+
+interface Writer {
+  readonly uint32: (value: number) => Writer
+  readonly int32: (value: number) => Writer
+  readonly string: (value: string) => Writer
+  readonly finish: () => Uint8Array
+}
+
+const { Writer } = createRequire(import.meta.url)("protobufjs/minimal") as {
+  readonly Writer: { readonly create: () => Writer }
+}
+
+export const encodeResponse = (response: object): Uint8Array =>
+  responseMessage.encode(responseMessage.fromObject(response)).finish()
+
+/** `google.rpc.Status`, which is not among OpenTelemetry's own. */
+export const encodeStatus = (code: number, text: string): Uint8Array =>
+  Writer.create().uint32(8).int32(code).uint32(18).string(text).finish()

@@ -79,9 +79,11 @@ const address: Effect.Effect<Pick<Options, "url" | "path">, ConfigError.ConfigEr
   const own = yield* text(name)
   if (own === undefined) return { url: (yield* text("OTEL_EXPORTER_OTLP_ENDPOINT")) ?? "http://localhost:4318" }
   try {
-    const { origin, pathname } = new URL(own)
+    const { hash, origin, password, pathname, search, username } = new URL(own)
     // Anything else in it is refused as `url`.
-    return own.startsWith(origin) && /^[^?#]*$/.test(own) ? { url: origin, path: pathname } : { url: own }
+    return [hash, password, search, username].every((part) => part === "")
+      ? { url: origin, path: pathname }
+      : { url: own }
   } catch {
     return { url: own }
   }
