@@ -10,6 +10,7 @@ import { namedPipe, namedPipeCat } from "./namedPipe.mjs"
 import { nats } from "./nats.mjs"
 import { putJson, putLines } from "./openTsdb.mjs"
 import { libratoJson } from "./librato.mjs"
+import { otlpJson, otlpProtobuf } from "./otlp.mjs"
 import { page } from "./page.mjs"
 import { points } from "./points.mjs"
 import { relay, relayFrame } from "./relay.mjs"
@@ -37,6 +38,8 @@ export const rows = [
   graphitePickle,
   statsdLines,
   libratoJson,
+  otlpProtobuf,
+  otlpJson,
   namedPipe,
   namedPipeCat,
   relayFrame,
