@@ -9,6 +9,7 @@ import * as Graphite from "../../src/sinks/Graphite.js"
 import * as InfluxDb from "../../src/sinks/InfluxDb.js"
 import * as Librato from "../../src/sinks/Librato.js"
 import * as Nats from "../../src/sinks/Nats.js"
+import * as Otlp from "../../src/sinks/Otlp.js"
 import * as OpenTsdb from "../../src/sinks/OpenTsdb.js"
 import * as StatsD from "../../src/sinks/StatsD.js"
 import * as ZeroMq from "../../src/sinks/ZeroMq.js"
@@ -119,6 +120,7 @@ describe("the guide to sinks", () => {
   const url = "http://localhost:1"
   const sinks: Record<string, () => unknown> = {
     InfluxDb: () => InfluxDb.layerFetch({ url, database: "app" }),
+    Otlp: () => Otlp.layerFetch({ url }),
     "OpenTsdb.layer": () => OpenTsdb.layer({ host: "localhost" }),
     "OpenTsdb.layerHttp": () => OpenTsdb.layerHttpFetch({ url }),
     StatsD: () => StatsD.layer(),
@@ -160,7 +162,7 @@ describe("the guide to sinks", () => {
 })
 
 describe("the guide to layers", () => {
-  const modules: Record<string, object> = { InfluxDb, OpenTsdb, StatsD, Graphite, Librato, ZeroMq, Nats }
+  const modules: Record<string, object> = { InfluxDb, Otlp, OpenTsdb, StatsD, Graphite, Librato, ZeroMq, Nats }
   const rows = table(read("docs/choosing-a-sink.md"), /^## Which layer$/m)
 
   for (const layer of ["layerFetch", "layerConfig", "layerEnv", "check"]) {
@@ -259,6 +261,7 @@ describe("the page of", () => {
   > = {
     Console: { page: "sinks/console.md", above: /^# Console$/m, from: [["sinks/Console.ts", "Options"]] },
     InfluxDb: { page: "sinks/influxdb.md", above: /^## Options$/m, from: [["sinks/influxdb/options.ts", "Options"]] },
+    Otlp: { page: "sinks/otlp.md", above: /^## Options$/m, from: [["sinks/otlp/options.ts", "Options"]] },
     OpenTsdb: {
       page: "sinks/opentsdb.md",
       above: /^Which one\?/m,

@@ -80,7 +80,7 @@ const withKind = (point: OtlpPoint): Measurement => {
     },
     histogram: histogramOf(point) as Histogram,
     buckets: cumulative === undefined ? undefined : counts.map((count, i) => count - (i > 0 ? counts[i - 1]! : 0))
-  } as Distribution
+  }
 }
 
 const resourceValue = (value: unknown): AttributeValue =>
