@@ -13,7 +13,7 @@ const operations = 100_000
 
 const value = (/** @type {number} */ i) => (i % 10_000) / 64
 
-const measurements = () => {
+const windows = () => {
   const series = seriesOf("counter").map((one) => ({ ...one, monotonic: true }))
   return Array.from({ length: operations }, (_, i) => ({
     _tag: /** @type {const} */ ("count"),
@@ -71,24 +71,31 @@ const two32 = 4_294_967_296
 const writeTime = (at, millis) => {
   const above = Math.floor(millis / two32)
   const below = (millis - above * two32) * 1_000_000
-  view.setUint32(at, below % two32, true)
-  view.setUint32(at + 4, above * 1_000_000 + Math.floor(below / two32), true)
+  const carry = Math.floor(below / two32)
+  view.setUint32(at, below - carry * two32, true)
+  view.setUint32(at + 4, above * 1_000_000 + carry, true)
 }
 
-/** Bound attributes, one preallocated buffer; what stands before it goes in front of it at the end. @param {number} from @param {number} to */
+const given = windows()
+
+/**
+ * Bound attributes, one preallocated buffer, in which what stands before the data points goes in front of them at the end; and
+ * a copy of it, as a request must outlive the next one. @param {number} from @param {number} to
+ */
 const rawProtobuf = (from, to) => {
   let at = 128
   for (let i = from; i < to; i++) {
+    const { millis, startMillis, value } = /** @type {(typeof given)[number]} */ (given[i])
     const own = attributes[i & 63] ?? Buffer.alloc(0)
     const size = 27 + own.length
     preallocated[at] = 0x0a
     preallocated[at + 1] = size
     preallocated[at + 2] = 0x11
-    writeTime(at + 3, start)
+    writeTime(at + 3, startMillis)
     preallocated[at + 11] = 0x19
-    writeTime(at + 12, start + 1 + i)
+    writeTime(at + 12, millis)
     preallocated[at + 20] = 0x21
-    view.setFloat64(at + 21, value(i), true)
+    view.setFloat64(at + 21, value, true)
     preallocated.set(own, at + 29)
     at += 2 + size
   }
@@ -100,7 +107,7 @@ const rawProtobuf = (from, to) => {
   const scoped = [0x12, ...varint(scope.length + metric.length + at - 128), ...scope, ...metric]
   const head = [0x0a, ...varint(resource.length + scoped.length + at - 128), ...resource, ...scoped]
   preallocated.set(head, 128 - head.length)
-  return preallocated.subarray(128 - head.length, at)
+  return Uint8Array.prototype.slice.call(preallocated, 128 - head.length, at)
 }
 
 const texts = tagValues.map((values) =>
@@ -166,7 +173,7 @@ const contentOf = (bytes) => {
 /** @param {number} from */
 const official = (from) => ProtobufMetricsSerializer.serializeRequest(collected[from / batch])
 
-const ours = encoding(measurements(), makeProtobuf(dialect), bytesOf)
+const ours = encoding(windows(), makeProtobuf(dialect), bytesOf)
 
 /** @type {import("../harness.mjs").Row} */
 export const otlpProtobuf = {
@@ -174,7 +181,7 @@ export const otlpProtobuf = {
   title: "100 000 counters' windows to OTLP in protobuf: 3 tags, a double, two times, 5000 a request",
   unit: "ns",
   goals: [
-    atMost("at most 1.3 times a preallocated buffer", "effect-metrics", 1.3, "raw: preallocated buffer"),
+    atMost("at most 1.3 times a preallocated buffer", "effect-metrics", 1.3, "raw: preallocated buffer, copied"),
     atMost("at most a fifth of OpenTelemetry's own writer", "effect-metrics", 0.2, "opentelemetry")
   ],
   run: (context) =>
@@ -182,7 +189,7 @@ export const otlpProtobuf = {
       context,
       batch,
       [
-        { name: "raw: preallocated buffer", kind: "raw", encode: rawProtobuf },
+        { name: "raw: preallocated buffer, copied", kind: "raw", encode: rawProtobuf },
         { name: "effect-metrics", kind: "ours", encode: ours },
         { name: "opentelemetry", kind: "peer", encode: official }
       ],
@@ -199,6 +206,6 @@ export const otlpJson = {
   run: (context) =>
     compareEncoders(context, batch, [
       { name: "raw: preallocated buffer", kind: "raw", encode: rawJson },
-      { name: "effect-metrics", kind: "ours", encode: encoding(measurements(), makeJson(dialect), bytesOf) }
+      { name: "effect-metrics", kind: "ours", encode: encoding(windows(), makeJson(dialect), bytesOf) }
     ])
 }

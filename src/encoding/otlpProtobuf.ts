@@ -17,7 +17,7 @@ import {
   type Times,
   type Wire
 } from "./otlp.js"
-import { ProtobufOutput, varintSize, zigzag } from "./protobuf.js"
+import { ProtobufOutput, varintSize, writeVarint, zigzag } from "./protobuf.js"
 
 /** Of a field with a length, by its number. */
 const bytesTag = (number: number): number => (number << 3) | 2
@@ -212,32 +212,34 @@ const exponential: Wire["exponential"] = (attributes, times, read) => {
 /** What stands before a metric's data points of `length` bytes: without the metric's own tag and length. */
 const contentSize = ({ head, tail }: Metric, length: number): number => head.length + sized(length + tail.length)
 
-const target = new ProtobufOutput()
-
 const assembled = (metrics: ReadonlyArray<Metric>, resource: Uint8Array, scope: Uint8Array): Uint8Array => {
   const lengths = metrics.map(lengthOf)
   let scopeMetrics = scope.length
   metrics.forEach((metric, i) => (scopeMetrics += sized(contentSize(metric, lengths[i]!))))
   const resourceMetrics = resource.length + sized(scopeMetrics)
-  target.at = 0
-  target.reserve(sized(resourceMetrics))
-  const open = (tag: number, length: number): void => {
-    target.varint(tag)
-    target.varint(length)
+  const bytes = new Uint8Array(sized(resourceMetrics))
+  let at = 0
+  const put = (part: Uint8Array): void => {
+    bytes.set(part, at)
+    at += part.length
   }
-  open(bytesTag(1), resourceMetrics)
-  target.put(resource)
-  open(bytesTag(2), scopeMetrics)
-  target.put(scope)
+  const open = (number: number, length: number): void => {
+    bytes[at++] = bytesTag(number)
+    at = writeVarint(bytes, at, length)
+  }
+  open(1, resourceMetrics)
+  put(resource)
+  open(2, scopeMetrics)
+  put(scope)
   metrics.forEach((metric, i) => {
     const length = lengths[i]!
-    open(bytesTag(2), contentSize(metric, length))
-    target.put(metric.head)
-    open(bytesTag(dataField[metric.data]), length + metric.tail.length)
-    target.at = gather(output.bytes, metric, target.bytes, target.at)
-    target.put(metric.tail)
+    open(2, contentSize(metric, length))
+    put(metric.head)
+    open(dataField[metric.data], length + metric.tail.length)
+    at = gather(output.bytes, metric, bytes, at)
+    put(metric.tail)
   })
-  return target.bytes.slice(0, target.at)
+  return bytes
 }
 
 const metricOf = (

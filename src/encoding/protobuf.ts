@@ -12,6 +12,19 @@ export const varintSize = (value: number): number => {
   return size
 }
 
+/** A whole number from 0 to 2^53. Returns the position after it. */
+export const writeVarint = (bytes: Uint8Array, at: number, value: number): number => {
+  let to = at
+  let rest = value
+  while (rest >= 128) {
+    const above = Math.floor(rest / 128)
+    bytes[to++] = (rest - above * 128) | 128
+    rest = above
+  }
+  bytes[to++] = rest
+  return to
+}
+
 /** Small numbers of either sign as small numbers. */
 export const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value)
 
@@ -27,12 +40,8 @@ export class ProtobufOutput extends Output {
 
   /** From 0 to 2^53. */
   varint(value: number): void {
-    let rest = value
-    while (rest >= 128) {
-      this.bytes[this.at++] = (rest % 128) | 128
-      rest = Math.floor(rest / 128)
-    }
-    this.bytes[this.at++] = rest
+    if (value < 128) this.bytes[this.at++] = value
+    else this.at = writeVarint(this.bytes, this.at, value)
   }
 
   /** As a varint, of which negative ones take ten bytes. */
@@ -49,8 +58,9 @@ export class ProtobufOutput extends Output {
 
   /** A whole number from 0 to 2^53. */
   fixed64(value: number): void {
-    this.view.setUint32(this.at, value % two32, true)
-    this.view.setUint32(this.at + 4, value / two32, true)
+    const above = Math.floor(value / two32)
+    this.view.setUint32(this.at, value - above * two32, true)
+    this.view.setUint32(this.at + 4, above, true)
     this.at += 8
   }
 
@@ -72,8 +82,9 @@ export class ProtobufOutput extends Output {
   nanos(millis: number, nanos: number): void {
     const above = Math.floor(millis / two32)
     const below = (millis - above * two32) * 1_000_000 + nanos
-    this.view.setUint32(this.at, below % two32, true)
-    this.view.setUint32(this.at + 4, above * 1_000_000 + Math.floor(below / two32), true)
+    const carry = Math.floor(below / two32)
+    this.view.setUint32(this.at, below - carry * two32, true)
+    this.view.setUint32(this.at + 4, above * 1_000_000 + carry, true)
     this.at += 8
   }
 }
