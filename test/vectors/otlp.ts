@@ -3,7 +3,7 @@ import type { Attribute, AttributeValue, Bodies, Dialect, Encode } from "../../s
 import * as OtlpJson from "../../src/encoding/otlpJson.js"
 import * as OtlpProtobuf from "../../src/encoding/otlpProtobuf.js"
 import type { Histogram } from "../../src/recording/histogram.js"
-import type { Distribution, Measurement } from "../../src/recording/measurement.js"
+import type { Measurement } from "../../src/recording/measurement.js"
 import type { LogicalPoint, Row } from "./rows.js"
 import { measurementOf } from "./rows.js"
 
