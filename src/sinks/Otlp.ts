@@ -83,7 +83,7 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
         if (verdict._tag === "Failed") return yield* Effect.fail(verdict.error)
         if (verdict._tag === "Lost") {
           const { reason } = verdict
-          if (temporality === "delta") {
+          if (temporality === "delta" || measurements.length === 0) {
             return yield* Effect.fail(new Sink.Unavailable({ sink, reason, ambiguous: true }))
           }
           // The totals that follow make good what was not stored; a request that must not be repeated holds up nothing.

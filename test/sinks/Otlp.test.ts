@@ -331,6 +331,8 @@ describe("Otlp", () => {
         assert.strictEqual((yield* checked(status(400, "empty"))).outcome, "fine")
         assert.strictEqual((yield* checked(status(401))).outcome, "Unauthorized")
         assert.strictEqual((yield* checked(status(404))).outcome, "Misconfigured")
+        assert.strictEqual((yield* checked(status(500))).outcome, "Unavailable")
+        assert.strictEqual((yield* checked(status(503))).outcome, "Throttled")
         assert.strictEqual((yield* checked(status(200, "<html>log in</html>"))).outcome, "Misconfigured")
         assert.strictEqual((yield* checked((asked) => asked.socket.destroy())).outcome, "Unavailable")
         assert.strictEqual((yield* checked(() => {}, { requestTimeout: "20 millis" })).outcome, "Unavailable")

@@ -55,6 +55,16 @@ for (const [name, layer] of Object.entries(clients)) {
         assert.deepStrictEqual([first.status, first.headers["x-note"], first.body], [400, "n", "m v=1"])
         const second = yield* Http.send(one, { method: "GET", url: server.url, headers: {} })
         assert.deepStrictEqual([second.status, second.body], [204, ""])
+        const bytes = Uint8Array.of(0, 0x7f, 0xc3, 0xbc, 0xe2, 0x82, 0xff)
+        const echo = yield* serve((asked, response) => {
+          const length = asked.url === "/long" ? {} : { "content-length": asked.bodyBytes }
+          response.writeHead(200, length).end(asked.bytes)
+        })
+        for (const path of ["/short", "/long"]) {
+          const body = { bytes, contentType: "application/octet-stream" }
+          const raw = yield* Http.send(one, post(echo.url + path, { body, answer: "bytes" }))
+          assert.deepStrictEqual([...Buffer.from(raw.body, "latin1")], [...bytes], path)
+        }
         const [asked, later] = server.asked
         assert.deepStrictEqual([asked!.method, asked!.url, asked!.headers["x-key"]], ["POST", "/write?db=a%20b", "k"])
         assert.strictEqual(asked!.headers["content-type"], "text/plain; charset=utf-8")
