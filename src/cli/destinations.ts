@@ -6,6 +6,7 @@ import type * as InfluxDb from "../sinks/InfluxDb.js"
 import type * as Librato from "../sinks/Librato.js"
 import type * as Nats from "../sinks/Nats.js"
 import type * as OpenTsdb from "../sinks/OpenTsdb.js"
+import type * as Otlp from "../sinks/Otlp.js"
 import type * as StatsD from "../sinks/StatsD.js"
 import type * as ZeroMq from "../sinks/ZeroMq.js"
 import { natsOf } from "./natsUrl.js"
@@ -30,6 +31,7 @@ import {
 /** A sink with its options, as the URL and the environment say. */
 export type Destination =
   | { readonly _tag: "influxdb"; readonly options: InfluxDb.Options }
+  | { readonly _tag: "otlp"; readonly options: Otlp.Options }
   | { readonly _tag: "opentsdb"; readonly options: OpenTsdb.Options }
   | { readonly _tag: "opentsdb+http"; readonly options: OpenTsdb.HttpOptions }
   | { readonly _tag: "statsd"; readonly options: StatsD.Options }
@@ -43,6 +45,8 @@ const schemes = {
   influxdb: (parts) => influxDb(parts, "http"),
   "influxdb+http": (parts) => influxDb(parts, "http"),
   "influxdb+https": (parts) => influxDb(parts, "https"),
+  otlp: (parts) => otlp(parts, "http"),
+  "otlp+https": (parts) => otlp(parts, "https"),
   opentsdb: (parts) => openTsdb(parts),
   "opentsdb+http": (parts) => openTsdbHttp(parts, "http"),
   "opentsdb+https": (parts) => openTsdbHttp(parts, "https"),
@@ -134,6 +138,14 @@ const influxDbCredentials = (
 
 const passwordOf = (environment: Environment, named: string | undefined, usual: string) =>
   named === undefined ? needed(environment, usual, "the user's") : namedBy(environment, "passwordEnv", named)
+
+const otlp = (parts: Parts, protocol: "http" | "https"): Result<Destination> =>
+  Either.gen(function* () {
+    yield* hostOf(parts)
+    yield* withoutUser(parts)
+    const options = yield* optionsOf<Otlp.Options>(parts, Known.otlp)
+    return { _tag: "otlp", options: { ...options, url: addressOf(parts, protocol, parts.url.pathname) } } as const
+  })
 
 const openTsdb = (parts: Parts): Result<Destination> =>
   Either.gen(function* () {

@@ -7,6 +7,7 @@ import * as InfluxDb from "../sinks/InfluxDb.js"
 import * as Librato from "../sinks/Librato.js"
 import type * as Nats from "../sinks/Nats.js"
 import * as OpenTsdb from "../sinks/OpenTsdb.js"
+import * as Otlp from "../sinks/Otlp.js"
 import * as StatsD from "../sinks/StatsD.js"
 import type * as ZeroMq from "../sinks/ZeroMq.js"
 import { connect, explain, isUnauthorized, isUnknownStream, modules } from "../transport/nats.js"
@@ -42,6 +43,11 @@ export const probe = (destination: Destination): Probe => {
       const check = InfluxDb.check(destination.options).pipe(Effect.provide(FetchHttpClient.layer))
       return found(`the server takes writes to ${named}`, check)
     }
+    case "otlp":
+      return found(
+        "the receiver takes metrics",
+        Otlp.check(destination.options).pipe(Effect.provide(FetchHttpClient.layer))
+      )
     case "opentsdb":
       return found(
         destination.options.acknowledge === "version"

@@ -6,6 +6,7 @@ import type * as InfluxDb from "../sinks/InfluxDb.js"
 import type * as Librato from "../sinks/Librato.js"
 import type * as Nats from "../sinks/Nats.js"
 import type * as OpenTsdb from "../sinks/OpenTsdb.js"
+import type * as Otlp from "../sinks/Otlp.js"
 import type * as StatsD from "../sinks/StatsD.js"
 import type * as ZeroMq from "../sinks/ZeroMq.js"
 import type { NatsOptions } from "../relay/Transport.js"
@@ -52,6 +53,18 @@ export const influxDb: Values<InfluxDb.Options> = {
   createDatabase: flag,
   uint: choice("supported", "unsupported"),
   quantiles
+}
+
+export const otlp: Values<Otlp.Options> = {
+  ...delivery,
+  headers: pairs,
+  format: choice("protobuf", "json"),
+  gzip: threshold,
+  resource: pairs,
+  temporality: choice("cumulative", "delta"),
+  histograms: choice("exponential", "explicit"),
+  boundaries: list(number),
+  names: choice("strict", "any")
 }
 
 const points: Values<OpenTsdb.PointOptions> = {

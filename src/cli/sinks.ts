@@ -8,6 +8,7 @@ import * as InfluxDb from "../sinks/InfluxDb.js"
 import * as Librato from "../sinks/Librato.js"
 import * as Nats from "../sinks/Nats.js"
 import * as OpenTsdb from "../sinks/OpenTsdb.js"
+import * as Otlp from "../sinks/Otlp.js"
 import * as StatsD from "../sinks/StatsD.js"
 import * as ZeroMq from "../sinks/ZeroMq.js"
 import { type Destination, destinationOf } from "./destinations.js"
@@ -31,6 +32,8 @@ export const layerOf = (destination: Destination, common: Common): SinkLayer => 
   switch (destination._tag) {
     case "influxdb":
       return InfluxDb.layerFetch({ ...common, ...destination.options })
+    case "otlp":
+      return Otlp.layerFetch({ ...common, ...destination.options })
     case "opentsdb":
       return OpenTsdb.layer({ ...common, ...destination.options })
     case "opentsdb+http":

@@ -44,6 +44,17 @@ describe("a sink by URL", () => {
   const second = { secret: `second-${secret}` }
   for (const [url, tag, options] of [
     ["influxdb://db:8086/app", "influxdb", { url: "http://db:8086", database: "app", token }],
+    ["otlp://collector:4318", "otlp", { url: "http://collector:4318" }],
+    [
+      "otlp+https://host/otlp?temporality=delta&resource=service.name:shop&boundaries=1,5",
+      "otlp",
+      {
+        url: "https://host/otlp",
+        temporality: "delta",
+        resource: { "service.name": "shop" },
+        boundaries: [1, 5]
+      }
+    ],
     ["influxdb+https://db/proxy/app", "influxdb", { url: "https://db/proxy", database: "app", token }],
     [
       "influxdb://db:8086/app?version=2&org=acme&gzip=Infinity&quantiles=0.5,0.9",
