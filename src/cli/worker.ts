@@ -41,8 +41,8 @@ const to = Options.text("to").pipe(
   Options.withPseudoName("url"),
   Options.repeated,
   Options.withDescription(
-    "A sink, by URL: influxdb://host:8086/database, opentsdb://host, statsd://host, graphite://host, librato:, " +
-      "nats://host/stream, console: and others; may be repeated. Secrets are taken from the environment."
+    "A sink, by URL: influxdb://host:8086/database, otlp://host:4318, opentsdb://host, statsd://host, graphite://host, " +
+      "librato:, nats://host/stream, console: and others; may be repeated. Secrets are taken from the environment."
   )
 )
 
