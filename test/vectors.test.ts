@@ -20,6 +20,7 @@ const runners: Readonly<Record<string, (row: Row) => void | Promise<void>>> = {
   "graphite-plaintext": Graphite.runText,
   "influx-line": InfluxLine.run,
   librato: Librato.run,
+  openmetrics: Prometheus.runOpenMetrics,
   "opentsdb-http": OpenTsdb.runHttp,
   "opentsdb-telnet": OpenTsdb.runTelnet,
   "otlp-json": Otlp.runJson,

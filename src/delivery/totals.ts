@@ -3,11 +3,13 @@
  * its scope lives, and whoever reads sees them as they stand.
  */
 import { Effect, Layer, Runtime, type Scope } from "effect"
+import type { Identity } from "../recording/config.js"
+import type { Instrument } from "../recording/instrument.js"
 import { Lane } from "../recording/lane.js"
 import type { Point, Series } from "../recording/measurement.js"
 import { short } from "../recording/notices.js"
 import { type Cell, isSendable } from "../recording/series.js"
-import { LastPoints, type Total, totals, untold } from "../recording/totals.js"
+import { LastPoints, Silence, type Total, totals, untold } from "../recording/totals.js"
 import { laneConfig } from "./attach.js"
 import { logNotice } from "./log.js"
 import type { DeliveryOptions } from "./options.js"
@@ -64,8 +66,23 @@ export interface ReadDefinition<E, R> {
   readonly samples?: number | undefined
   /** How many of the last points are kept, in at most 1 MiB. Default 0: points are dropped as `unsupported`. */
   readonly maxPoints?: number | undefined
-  /** What the user set. */
-  readonly options: ReadOptions
+  /**
+   * The boundaries of timers and distributions that declare none; asked when a series is created. Finite and ascending. Default:
+   * none.
+   */
+  readonly boundaries?:
+    | ((declared: {
+        readonly kind: "timer" | "distribution"
+        readonly unit: string | undefined
+      }) => ReadonlyArray<number> | undefined)
+    | undefined
+  /**
+   * How what reads spells a series, after views and prefix: series that come out equal are one. As in `Definition`. Default: as
+   * they are.
+   */
+  readonly spell?: ((series: Identity) => Identity) | undefined
+  /** What the user set. Series are forgotten (`expireAfter`) where it is looked at them, by `refresh`. */
+  readonly options: ReadOptions & Pick<DeliveryOptions, "expireAfter">
   /** Opens what is read. Its scope is the layer's, and ends before the lane closes. */
   readonly make: (totals: Totals) => Effect.Effect<void, E, R>
 }
@@ -91,11 +108,17 @@ export const layerOf = <E, R>(
 const attach = <E, R>(
   hub: LiveHub,
   key: object,
-  { make, maxPoints = 0, samples = 0 }: ReadDefinition<E, R>,
+  { boundaries, make, maxPoints = 0, samples = 0, spell }: ReadDefinition<E, R>,
   options: Resolved
 ): Effect.Effect<void, E, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const lane = new Lane({ ...(yield* laneConfig({}, options)), totals: { samples } })
+    const boundariesOf = ({ kind, unit }: Pick<Instrument, "kind" | "unit">) =>
+      kind === "timer" || kind === "distribution" ? boundaries?.({ kind, unit }) : undefined
+    const lane = new Lane({
+      ...(yield* laneConfig({ spell }, options)),
+      totals: { samples, boundaries: boundariesOf }
+    })
+    const silence = options.expireAfter === undefined ? undefined : new Silence(lane, options.expireAfter)
     const points = new LastPoints(maxPoints, pointBytes)
     lane.queue = {
       offer: (point, bytes) => {
@@ -140,7 +163,10 @@ const attach = <E, R>(
     })
     yield* make({
       name: lane.name,
-      refresh: Effect.suspend(() => hub.pull("schedule")),
+      refresh: Effect.zipLeft(
+        Effect.suspend(() => hub.pull("schedule")),
+        Effect.sync(() => silence?.look(lane.config.now()))
+      ),
       series: () => totals(lane, lane.config.now(), isTold),
       points: () => points.read(),
       leaveOut: (found) => void (faultOf = found)

@@ -1,23 +1,21 @@
 /**
- * Prometheus' text, version 0.0.4: families of samples, each with its type and description.
+ * Prometheus' text, version 0.0.4, and OpenMetrics 1.0.0: families of samples, each with its type and description.
  *
  * A counter's name ends with `_total`, and a known unit is at the end of the name before that. Values are as they are: NaN and
  * infinities too, but for counters. A tag without a value is none, to Prometheus, and is left out. No two families share a name and
  * no two samples their labels: see `conflicts`.
+ *
+ * What is told again and again, as by a lane, is better told by `prometheusTotals`.
  */
 import type { Tag } from "../recording/measurement.js"
-import { type Fault, invalid, quote } from "./output.js"
-import type { Escaping } from "./prometheusNames.js"
-import { escapeLabel, escapeName, isLegalLabel, isLegalName, mark, unitSuffix, withSuffix } from "./prometheusNames.js"
+import type { Fault } from "./output.js"
+import * as Families from "./prometheusFamilies.js"
+import type { Format, Shape } from "./prometheusLines.js"
+import * as Lines from "./prometheusLines.js"
 
-export interface Dialect {
-  readonly escaping: Escaping
-  /**
-   * Names that are not free: two that are spelled alike, one of two kinds, labels that are Prometheus' own (`__x`, and `le` and
-   * `quantile` where they mean something). `"rename"` keeps all: what was legal keeps its name, what was not gets one with a mark
-   * made of it, the same each time. `"refuse"` refuses the later one.
-   */
-  readonly conflicts: "rename" | "refuse"
+export interface Dialect extends Families.Dialect {
+  /** Default `"text"`. */
+  readonly format?: Format | undefined
 }
 
 interface Described {
@@ -26,11 +24,24 @@ interface Described {
   /** Of UCUM. */
   readonly unit?: string | undefined
   readonly description?: string | undefined
+  /** When its samples were taken, in milliseconds since the epoch. */
+  readonly timestamp?: number | undefined
+  /** Since when it is told; in OpenMetrics alone. */
+  readonly startMillis?: number | undefined
+}
+
+export interface Exemplar {
+  readonly labels: ReadonlyArray<Tag>
+  readonly value: number
+  /** In milliseconds since the epoch. */
+  readonly timestamp?: number | undefined
 }
 
 export interface Single extends Described {
-  readonly type: "counter" | "gauge" | "untyped"
+  readonly type: "counter" | "gauge" | "info" | "untyped"
   readonly value: number | bigint
+  /** A counter's; in OpenMetrics alone. */
+  readonly exemplar?: Exemplar | undefined
 }
 
 export interface Histogram extends Described {
@@ -61,71 +72,69 @@ interface Member {
   readonly exposed: Exposed
 }
 
-interface Family {
-  readonly name: string
-  readonly type: Exposed["type"]
-  /** The name in the text; `undefined` where there is none. */
-  spelled: string | undefined
+interface Family extends Families.Family {
   description: string | undefined
   readonly members: Array<Member>
 }
 
-/** Which of two of the same name keeps it. */
-const ranks: ReadonlyArray<Exposed["type"]> = ["counter", "gauge", "histogram", "summary", "untyped"]
-
 const duplicate: Fault = { drop: "invalid", reason: "another series has its name and tags (conflict)" }
 const decreased: Fault = { drop: "invalid", reason: "a counter is negative or no number (out of range)" }
+const noExemplar: Fault = { drop: "unsupported", reason: "only counters have exemplars" }
+
+const faultOf = (exposed: Exposed): Fault | undefined => {
+  if (exposed.type === "counter" && !(exposed.value >= 0)) return decreased
+  return "exemplar" in exposed && exposed.exemplar !== undefined && exposed.type !== "counter" ? noExemplar : undefined
+}
 
 export const encode = (all: Iterable<Exposed>, dialect: Dialect): Exposition => {
+  const { conflicts, escaping, format = "text" } = dialect
   const refused: Array<Fault & { readonly index: number }> = []
   const refuse = (index: number, { drop, reason }: Fault): void => void refused.push({ index, drop, reason })
   const parts: Array<string> = []
-  for (const family of spelled(familiesOf(all), dialect)) {
-    const { description, members, name, spelled, type } = family
+  const families = familiesOf(all)
+  const spelledOf = namesOf(families, dialect)
+  for (const family of families) {
+    const { description, members, name, type, unit } = family
+    const spelled = spelledOf.get(family)
     if (spelled === undefined) {
-      const fault = faultOf(name, dialect.escaping)
+      const fault = Families.faultOf(name, escaping)
       for (const { index } of members) refuse(index, fault)
       continue
     }
-    const isLegal = isLegalName(spelled)
-    const shown = isLegal ? spelled : `"${escapeValue(spelled)}"`
+    const place = { format, spelled, base: Families.baseOf(spelled, type) }
     const start = parts.length
-    if (description !== undefined) parts.push(`# HELP ${shown} ${escapeHelp(description)}\n`)
-    parts.push(`# TYPE ${shown} ${type}\n`)
+    parts.push(Lines.head(place, type, unit, description))
     const first = parts.length
-    const labelsByKey = labelsOf(family, dialect)
+    const labelsByKey = Families.labelsOf(keysOf(members), type, dialect)
     const seen = new Set<string>()
     for (const { exposed, index } of members) {
-      const labels = written(exposed.tags, labelsByKey, dialect.conflicts)
+      const labels = Families.written(exposed.tags, labelsByKey, conflicts)
+      const fault = faultOf(exposed)
       if (typeof labels !== "string") refuse(index, labels)
       else if (seen.has(labels)) refuse(index, duplicate)
-      else if (exposed.type === "counter" && !(exposed.value >= 0)) refuse(index, decreased)
+      else if (fault !== undefined) refuse(index, fault)
       else {
         seen.add(labels)
-        put(parts, { spelled, isLegal, labels }, exposed)
+        put(parts, { ...place, labels }, exposed)
       }
     }
     // A family without samples says nothing.
     if (parts.length === first) parts.length = start
   }
+  parts.push(Lines.end(format))
   return { text: parts.join(""), refused: refused.sort((a, b) => a.index - b.index) }
 }
-
-const faultOf = (name: string, escaping: Escaping): Fault =>
-  escapeName(name, escaping) === undefined
-    ? { drop: "invalid", reason: name === "" ? "its name is empty" : `its name ${quote(name)} is none of Prometheus'` }
-    : { drop: "invalid", reason: `its name ${quote(name)} is that of another (conflict)` }
 
 /** In the order in which they come first. */
 const familiesOf = (all: Iterable<Exposed>): ReadonlyArray<Family> => {
   const families = new Map<string, Family>()
   let index = 0
   for (const exposed of all) {
-    const { description, name, type } = exposed
+    const { description, name, type, unit } = exposed
     const id = `${type} ${name}`
     let family = families.get(id)
     if (family === undefined) {
-      family = { name, type, spelled: undefined, description: undefined, members: [] }
+      family = { name, type, unit, description: undefined, members: [] }
       families.set(id, family)
     }
     family.description ??= description
@@ -134,139 +143,54 @@ const familiesOf = (all: Iterable<Exposed>): ReadonlyArray<Family> => {
   return [...families.values()]
 }
 
-/** The names of all its samples. */
-const claims = (spelled: string, type: Exposed["type"]): ReadonlyArray<string> => {
-  const parts = type === "histogram" ? ["_bucket", "_sum", "_count"] : type === "summary" ? ["_sum", "_count"] : []
-  return [spelled, ...parts.map((part) => spelled + part)]
+const namesOf = (families: ReadonlyArray<Family>, dialect: Dialect): ReadonlyMap<Family, string | undefined> => {
+  const names = new Families.FamilyNames(dialect)
+  return new Map(Families.named(families, dialect).map((family) => [family, names.name(family)]))
 }
 
-const order = (a: Family, b: Family): number =>
-  Number(isLegalName(b.name)) - Number(isLegalName(a.name)) ||
-  ranks.indexOf(a.type) - ranks.indexOf(b.type) ||
-  (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+function* keysOf(members: ReadonlyArray<Member>): IterableIterator<string> {
+  for (const { exposed } of members) for (const [key] of exposed.tags) yield key
+}
 
-/** Gives each family a name of its own. Which gets which does not depend on the order in which they come, unless one is refused. */
-const spelled = (families: ReadonlyArray<Family>, { conflicts, escaping }: Dialect): ReadonlyArray<Family> => {
-  const taken = new Set<string>()
-  const names = new Set<string>()
-  for (const family of conflicts === "rename" ? [...families].sort(order) : families) {
-    const { members, name, type } = family
-    const escaped = escapeName(name, escaping)
-    if (escaped === undefined || (conflicts === "refuse" && names.has(name))) continue
-    names.add(name)
-    const unit = unitSuffix(members[0]!.exposed.unit)
-    const total = type === "counter" ? "total" : undefined
-    const plain = total !== undefined && escaped.endsWith("_total") ? escaped.slice(0, -"_total".length) : escaped
-    const suffixed = (base: string): string => withSuffix(withSuffix(base, unit), total)
-    const isFree = (candidate: string): boolean => claims(candidate, type).every((claim) => !taken.has(claim))
-    let found = suffixed(plain)
-    for (let i = 0; !isFree(found); i++) {
-      if (conflicts === "refuse") break
-      found = suffixed(`${plain}_${mark(`${i === 0 ? "" : i}${type} ${name}`)}`)
-    }
-    if (!isFree(found)) continue
-    for (const claim of claims(found, type)) taken.add(claim)
-    family.spelled = found
+const shapeOf = (exposed: Exposed, format: Format): Shape => {
+  const { type } = exposed
+  if (type === "histogram") {
+    const bounds = exposed.buckets.map(([bound]) => bound)
+    return { type, bounds, sums: Lines.sumsOf(format, exposed.sum, bounds) }
   }
-  return families
-}
-
-const own = (key: string, type: Exposed["type"]): boolean =>
-  key.startsWith("__") || (type === "histogram" && key === "le") || (type === "summary" && key === "quantile")
-
-/** What the tags of a family are called, up to the value, as in `a="`; a `Fault` for those that are called nothing. */
-type Labels = ReadonlyMap<string, string | Fault>
-
-const labelOf = (key: string, type: Exposed["type"], { conflicts, escaping }: Dialect): string | Fault => {
-  const label = escapeLabel(key, escaping)
-  if (label === undefined) return invalid(`its tag ${quote(key)} is no label's name`)!
-  if (!own(label, type)) return label
-  if (conflicts === "refuse") return invalid(`its tag ${quote(key)} is a label of Prometheus' own`)!
-  return `exported_${label.replace(/^_+/, "")}`
-}
-
-/** Where they are renamed, no two tags of a family are the same label; those that are legal keep their names. */
-const labelsOf = ({ members, type }: Family, dialect: Dialect): Labels => {
-  const labels = new Map<string, string | Fault>()
-  const taken = new Set<string>()
-  const others = new Set<string>()
-  for (const { exposed } of members) {
-    for (const [key] of exposed.tags) {
-      if (labels.has(key) || others.has(key)) continue
-      if (isLegalLabel(key) && !own(key, type)) {
-        labels.set(key, `${key}="`)
-        taken.add(key)
-      } else others.add(key)
-    }
+  if (type !== "summary") return { type }
+  return {
+    type,
+    quantiles: exposed.quantiles.map(([quantile]) => quantile),
+    sums: Lines.sumsOf(format, exposed.sum)
   }
-  for (const key of [...others].sort()) {
-    let label = labelOf(key, type, dialect)
-    if (typeof label === "string") {
-      if (dialect.conflicts === "rename") {
-        const base = label.replace(/_+$/, "") || "tag"
-        for (let i = 0; taken.has(label); i++) label = `${base}_${mark(i === 0 ? key : i + key)}`
-        taken.add(label)
-      }
-      label = isLegalLabel(label) ? `${label}="` : `"${escapeValue(label)}"="`
-    }
-    labels.set(key, label)
-  }
-  return labels
 }
 
-/** `a="1",b="2"`, or why there is none. */
-const written = (tags: ReadonlyArray<Tag>, labels: Labels, conflicts: Dialect["conflicts"]): string | Fault => {
-  let text = ""
-  // Where they are renamed, no two are the same.
-  const seen = conflicts === "refuse" ? new Set<string>() : undefined
-  for (const [key, value] of tags) {
-    if (value === "") continue
-    const label = labels.get(key)!
-    if (typeof label !== "string") return label
-    if (seen?.has(label) === true) return invalid(`two of its tags are the label ${quote(label.slice(0, -2))}`)!
-    seen?.add(label)
-    text += text === "" ? label : `,${label}`
-    text += escapeValue(value)
-    text += '"'
-  }
-  return text
+const numbersOf = (exposed: Exposed, format: Format): ReadonlyArray<number | bigint> => {
+  if (!("sum" in exposed)) return [exposed.value]
+  const { count, sum } = exposed
+  const sums = Lines.sumFirst(format) ? [sum, count] : [count, sum]
+  return exposed.type === "histogram"
+    ? [...exposed.buckets.map(([, atMost]) => atMost), count, ...sums]
+    : [...exposed.quantiles.map(([, value]) => value), ...sums]
 }
 
-interface Place {
-  readonly spelled: string
-  readonly isLegal: boolean
-  readonly labels: string
+const put = (parts: Array<string>, place: Lines.Place, exposed: Exposed): void => {
+  const { format } = place
+  const around = Lines.segments(place, shapeOf(exposed, format), exposed.startMillis)
+  const numbers = numbersOf(exposed, format)
+  const after = told(exposed, format)
+  let text = around[0] ?? ""
+  for (let i = 1; i < around.length; i++) text += Lines.number(numbers[i - 1]!) + after + around[i]!
+  parts.push(text)
 }
 
-const put = (parts: Array<string>, { isLegal, labels, spelled }: Place, exposed: Exposed): void => {
-  const sample = (suffix: string, more: string, value: number | bigint): void => {
-    const name = spelled + suffix
-    const inside = [isLegal ? "" : `"${escapeValue(name)}"`, labels, more].filter((part) => part !== "").join(",")
-    parts.push(`${isLegal ? name : ""}${inside === "" ? "" : `{${inside}}`} ${number(value)}\n`)
-  }
-  if (exposed.type === "histogram") {
-    for (const [bound, atMost] of exposed.buckets) sample("_bucket", `le="${number(bound)}"`, atMost)
-    sample("_bucket", 'le="+Inf"', exposed.count)
-  } else if (exposed.type === "summary") {
-    for (const [quantile, value] of exposed.quantiles) sample("", `quantile="${number(quantile)}"`, value)
-  } else if (!isLegal) return sample("", "", exposed.value)
-  else return void parts.push(`${labels === "" ? spelled : `${spelled}{${labels}}`} ${number(exposed.value)}\n`)
-  sample("_sum", "", exposed.sum)
-  sample("_count", "", exposed.count)
+/** What stands behind each number. */
+const told = (exposed: Exposed, format: Format): string => {
+  const time = (millis: number | undefined): string =>
+    millis === undefined ? "" : ` ${Lines.number(format === "text" ? millis : millis / 1000)}`
+  const exemplar = "exemplar" in exposed && format === "openmetrics" ? exposed.exemplar : undefined
+  if (exemplar === undefined) return time(exposed.timestamp)
+  const labels = exemplar.labels.map(([key, value]) => `${key}="${Lines.escapeValue(value)}"`).join(",")
+  return `${time(exposed.timestamp)} # {${labels}} ${Lines.number(exemplar.value)}${time(exemplar.timestamp)}`
 }
-
-/** -0 is written as 0. */
-const number = (value: number | bigint): string =>
-  value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : String(value)
-
-const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", '"': '\\"' }
-
-/** Halves of characters are none in UTF-8. */
-const halves = /\p{Cs}/gu
-
-const escapeValue = (value: string): string =>
-  /[\\\n"\ud800-\udfff]/.test(value)
-    ? value.replace(/[\\\n"]/g, (one) => escapes[one]!).replace(halves, "\ufffd")
-    : value
-
-const escapeHelp = (text: string): string => text.replace(/[\\\n]/g, (one) => escapes[one]!)

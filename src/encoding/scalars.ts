@@ -15,6 +15,10 @@ export interface DistributionRead {
 /** `p99.9` for 0.999, without the noise of a binary fraction. */
 const quantileName = (q: number): string => `p${Number((q * 100).toPrecision(12))}`
 
+/** Of values in order, by nearest rank: one that was recorded. NaN of none. */
+export const percentile = (sorted: Float64Array, part: number): number =>
+  sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? NaN
+
 const atMost =
   (bound: number): DistributionRead["read"] =>
   ({ buckets }) => {

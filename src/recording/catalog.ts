@@ -120,7 +120,7 @@ export class Catalog {
     mode: Series.Mode,
     refusal: RefuseReason | undefined
   ): Series.Cell {
-    const { boundaries, description, kind, level, monotonic, unit, valueType } = instrument
+    const { description, kind, level, monotonic, unit, valueType } = instrument
     const stamps = mode === "raw" ? this.stampsOf(key) : null
     const series = new Series.LaneSeries(
       key,
@@ -131,9 +131,9 @@ export class Catalog {
       unit,
       description,
       level,
-      boundaries,
+      instrument.boundaries ?? this.config.totals?.boundaries?.(instrument),
       stamps,
-      monotonic
+      monotonic === "unchecked" ? undefined : monotonic
     )
     const millis = this.config.now()
     switch (kind) {
@@ -170,7 +170,7 @@ export class Catalog {
       level,
       undefined,
       stamps,
-      false
+      undefined
     )
     if (kept === undefined) this.pointSeriesByKey.set(key, series)
     return series

@@ -43,9 +43,16 @@ export interface LaneConfig {
   readonly byLevel?: boolean | undefined
   /**
    * The lane is read, not written: windows are never sealed, so each holds everything since its series began, and every
-   * instrument aggregates. The last `samples` values of each distribution are kept.
+   * instrument aggregates. The last `samples` values of each distribution are kept, and where it declares no boundaries those that
+   * `boundaries` gives hold.
    */
-  readonly totals?: { readonly samples: number } | undefined
+  readonly totals?:
+    | {
+        readonly samples: number
+        readonly boundaries?:
+          ((declared: Pick<Instrument, "kind" | "unit">) => ReadonlyArray<number> | undefined) | undefined
+      }
+    | undefined
   /** The sub-millisecond part of the lane's own timestamps, so that lanes with equal tags do not overwrite each other. */
   readonly nanos: number
 }

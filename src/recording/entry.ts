@@ -103,7 +103,8 @@ export class CounterEntry extends EntryBase<CounterCell> {
   }
 
   incrementBy(step: number): void {
-    const refusal = refusalOf(this.instrument, step) ?? (step < 0 && this.instrument.monotonic ? "negative" : undefined)
+    const refusal =
+      refusalOf(this.instrument, step) ?? (step < 0 && this.instrument.monotonic === true ? "negative" : undefined)
     if (refusal === undefined) this.add(step)
     else this.refuse(refusal)
   }

@@ -17,8 +17,8 @@ export interface Instrument {
   readonly boundaries: ReadonlyArray<number> | undefined
   readonly aggregate: boolean
   readonly valueType: ValueType
-  /** Refuses negative steps. */
-  readonly monotonic: boolean
+  /** Whether it refuses negative steps. `"unchecked"`: it does not, but should not see them. */
+  readonly monotonic: boolean | "unchecked"
   /** Tags that every recording has, over those given. */
   readonly fixed: ReadonlyArray<Tag>
   readonly problem: RefuseReason | undefined
@@ -32,7 +32,7 @@ export interface Declaration {
   readonly boundaries?: ReadonlyArray<number> | undefined
   readonly aggregate?: boolean | undefined
   readonly valueType?: ValueType | undefined
-  readonly monotonic?: boolean | undefined
+  readonly monotonic?: boolean | "unchecked" | undefined
 }
 
 const problemOf = (name: unknown): RefuseReason | undefined =>

@@ -13,7 +13,7 @@ import type { PointQueue } from "./queue.js"
 import * as Series from "./series.js"
 
 /** Series looked at in one go when some may be forgotten. */
-const sweepLimit = 20_000
+export const sweepLimit = 20_000
 
 /** Points keep few bytes beside their strings: the object, two arrays, the fields' boxes. */
 const pointOverhead = 160
@@ -364,9 +364,35 @@ export class Lane implements Target, Keeper {
     if (forgot) this.onForget()
   }
 
+  /** As `expire`, of a lane that is read, whose windows are never sealed: what they held has arrived. */
+  forgetRead(cells: ReadonlySet<Series.Cell>): void {
+    if (cells.size === 0) return
+    this.moveDirtyToDue()
+    const { dueHead } = this
+    this.dueHead = this.dueTail = null
+    this.dueCount = 0
+    for (let cell = dueHead, next; cell !== null; cell = next) {
+      next = cell.next
+      cell.listed = false
+      if (!cells.has(cell)) this.pushDirty(cell)
+    }
+    for (const cell of cells) {
+      cell.gathering = false
+      this.account.recorded += cell.recorded
+      this.account.delivered += cell.recorded
+      this.forget(cell)
+    }
+    this.onForget()
+  }
+
   private forget(cell: Series.Cell): void {
     cell.expired = true
     this.catalog.forget(cell)
+  }
+
+  /** Those that may be forgotten. */
+  forgettable(): IterableIterator<Series.Cell> {
+    return this.catalog.values()
   }
 
   /** Every series, for reads. */

@@ -75,7 +75,7 @@ export interface Series {
   readonly level: string | undefined
   /** Upper bounds of the fixed buckets that the instrument declares, ascending, without infinity. */
   readonly boundaries: ReadonlyArray<number> | undefined
-  /** Whether a counter takes no negative steps. Behind the relay, whose frames do not say it, `false`. */
+  /** Whether a counter takes no negative steps. `undefined` where nobody says so, as behind the relay, whose frames do not tell. */
   readonly monotonic?: boolean | undefined
   /** The lane's encoder may keep what it derives from the fields above (an encoded prefix, a size). Starts `undefined`. */
   encoded: unknown

@@ -23,7 +23,7 @@ export class LaneSeries implements Series {
     readonly boundaries: ReadonlyArray<number> | undefined,
     /** Shared by all that have the same name and tags on the wire; `null` where the backend does not overwrite. */
     readonly stamps: Stamps | null,
-    readonly monotonic: boolean
+    readonly monotonic: boolean | undefined
   ) {}
 }
 

@@ -2,7 +2,7 @@
  * What a lane that is read has gathered: each series' one window, which is never sealed, as it stands.
  */
 import type { Histogram } from "./histogram.js"
-import type { Lane } from "./lane.js"
+import { type Lane, sweepLimit } from "./lane.js"
 import type { Count, Distribution, Gauge, Point } from "./measurement.js"
 import { RecentHistogram } from "./recent.js"
 import type { Cell } from "./series.js"
@@ -57,6 +57,50 @@ const none: ReadonlyArray<number> = []
 
 const recentOf = (histogram: Histogram): ReadonlyArray<number> =>
   histogram instanceof RecentHistogram ? histogram.recent() : none
+
+interface Look {
+  readonly recorded: number
+  readonly millis: number
+}
+
+/** Forgets series that were silent for so long, of a lane that is read: as far as that is seen by looking at them now and then. */
+export class Silence {
+  private readonly looks = new Map<Cell, Look>()
+  private sweep: IterableIterator<Cell> | undefined = undefined
+
+  constructor(
+    private readonly lane: Lane,
+    private readonly expireAfterMillis: number
+  ) {}
+
+  /** Looks at some, where it left off the last time. */
+  look(millis: number): void {
+    const silent = new Set<Cell>()
+    this.sweep ??= this.lane.forgettable()
+    for (let looked = 0; looked < sweepLimit; looked++) {
+      const next = this.sweep.next()
+      if (next.done === true) {
+        this.sweep = undefined
+        break
+      }
+      if (this.isSilent(next.value, millis)) silent.add(next.value)
+    }
+    this.lane.forgetRead(silent)
+    for (const cell of silent) this.looks.delete(cell)
+  }
+
+  private isSilent(cell: Cell, millis: number): boolean {
+    const { recorded } = cell
+    const last = this.looks.get(cell)
+    if (last === undefined || last.recorded !== recorded) {
+      this.looks.set(cell, { recorded, millis })
+      return false
+    }
+    return (
+      millis - last.millis >= this.expireAfterMillis && !(cell.kind === "gauge" && cell.stepped && cell.value !== 0)
+    )
+  }
+}
 
 /** The last points, within bounds of number and bytes. */
 export class LastPoints {

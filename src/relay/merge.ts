@@ -232,7 +232,7 @@ const instrumentOf = (series: Series, form: Form): ReturnType<typeof makeInstrum
     unit: short(unit),
     valueType,
     // What publishers let through is let through.
-    monotonic: false,
+    monotonic: "unchecked",
     aggregate: form === "windowed"
   })
 }

@@ -2,16 +2,13 @@
  * What an app recorded as the page lists it: a counter and a gauge as they are, a timer or distribution as its count and what
  * its last values say.
  */
+import { percentile } from "../../encoding/scalars.js"
 import { keyOf } from "../../encoding/statventNames.js"
 import type { Total } from "../../Sink.js"
 import type { SeriesKind, SeriesOverall } from "../model.js"
 
 /** How many of the last values of a distribution its mean, percentiles and maximum are taken of. */
 export const samples = 256
-
-/** By nearest rank: a value that was recorded. NaN of none. */
-export const percentile = (sorted: Float64Array, part: number): number =>
-  sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? NaN
 
 /** Of values in any order. */
 export const readingsOf = (values: ReadonlyArray<number>): ReadonlyArray<readonly [name: string, value: number]> => {

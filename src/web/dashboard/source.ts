@@ -1,12 +1,11 @@
 /** One app as the web service shows it. */
 import { Clock, Effect, Option } from "effect"
-import { encode } from "../../encoding/prometheusText.js"
 import { keyOf } from "../../encoding/statventNames.js"
 import type { Point } from "../../recording/measurement.js"
 import type { Totals } from "../../Sink.js"
 import * as Json from "../json.js"
 import type { PointShown, SeriesOverall, Source } from "../model.js"
-import { exposedOf } from "./exposed.js"
+import * as Scrape from "../prometheus/scrape.js"
 import { rowsOf } from "./rows.js"
 
 export interface App {
@@ -36,7 +35,13 @@ const apart = (rows: ReadonlyArray<SeriesOverall>): ReadonlyArray<SeriesOverall>
   })
 }
 
+/** What a summary tells of the last values. */
+const quantiles = [0.5, 0.95, 0.99]
+
+const utf8 = new TextDecoder()
+
 export const make = (totals: Totals, app: App): Source => {
+  const scrape = Scrape.make(totals, quantiles)
   const rows = (): ReadonlyArray<SeriesOverall> => apart(Array.from(totals.series(), rowsOf).flat())
   const asOfNow = <A>(read: (millis: number) => A): Effect.Effect<A> =>
     Effect.zipRight(totals.refresh, Effect.map(Clock.currentTimeMillis, read))
@@ -60,9 +65,6 @@ export const make = (totals: Totals, app: App): Source => {
         millis
       )
     ),
-    metrics: asOfNow(() => {
-      const { text } = encode(Array.from(totals.series(), exposedOf), { escaping: "underscores", conflicts: "rename" })
-      return text
-    })
+    metrics: Effect.map(scrape({ format: "text", escaping: "underscores" }), (bytes) => utf8.decode(bytes))
   }
 }
