@@ -33,7 +33,7 @@ export {
 export type { Identity as Spelled } from "./recording/config.js"
 export type { Precision } from "./recording/stamps.js"
 export type { ReadDefinition, ReadOptions, Totals } from "./delivery/totals.js"
-export type { DistributionTotal, Total } from "./recording/totals.js"
+export type { DistributionTotal, Standing, Total } from "./recording/totals.js"
 
 export type { Measurement } from "./recording/measurement.js"
 

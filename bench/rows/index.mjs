@@ -13,6 +13,7 @@ import { libratoJson } from "./librato.mjs"
 import { otlpJson, otlpProtobuf } from "./otlp.mjs"
 import { page } from "./page.mjs"
 import { points } from "./points.mjs"
+import { prometheusScrape } from "./prometheus.mjs"
 import { relay, relayFrame } from "./relay.mjs"
 import { series } from "./series.mjs"
 import { sources } from "./sources.mjs"
@@ -42,6 +43,7 @@ export const rows = [
   otlpJson,
   namedPipe,
   namedPipeCat,
+  prometheusScrape,
   relayFrame,
   http,
   statsd,

@@ -9,7 +9,7 @@ import { Lane } from "../recording/lane.js"
 import type { Point, Series } from "../recording/measurement.js"
 import { short } from "../recording/notices.js"
 import { type Cell, isSendable } from "../recording/series.js"
-import { LastPoints, Silence, type Total, totals, untold } from "../recording/totals.js"
+import { forEachStanding, LastPoints, Silence, type Standing, type Total, totals, untold } from "../recording/totals.js"
 import { laneConfig } from "./attach.js"
 import { logNotice } from "./log.js"
 import type { DeliveryOptions } from "./options.js"
@@ -44,6 +44,8 @@ export interface Totals {
    * it up before the next turn of the event loop.
    */
   readonly series: () => Iterable<Total>
+  /** As `series`, at once and in a third of the time: for what has a hundred thousand. */
+  readonly forEach: (use: (standing: Standing) => void) => void
   /** The last points, oldest first. */
   readonly points: () => ReadonlyArray<Point>
   /**
@@ -168,6 +170,7 @@ const attach = <E, R>(
         Effect.sync(() => silence?.look(lane.config.now()))
       ),
       series: () => totals(lane, lane.config.now(), isTold),
+      forEach: (use) => forEachStanding(lane, isTold, use),
       points: () => points.read(),
       leaveOut: (found) => void (faultOf = found)
     })

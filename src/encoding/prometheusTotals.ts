@@ -14,7 +14,7 @@
  * Costs: `bench` row `prometheus-scrape`.
  */
 import type { Series, Tag } from "../recording/measurement.js"
-import type { DistributionTotal, Total } from "../recording/totals.js"
+import { recentOf, type Standing } from "../recording/totals.js"
 import * as Bytes from "./bytes.js"
 import { Output } from "./output.js"
 import * as Families from "./prometheusFamilies.js"
@@ -35,10 +35,17 @@ export interface Taken {
   readonly bytes: () => Uint8Array
 }
 
+/** Hands over each series once, as it stands. */
+export interface Totals {
+  readonly forEach: (use: (standing: Standing) => void) => void
+}
+
 export interface Encoder {
   /** One at a time: the next may begin once the last has written everything. */
-  readonly take: (totals: Iterable<Total>, variant: Variant) => Taken
+  readonly take: (totals: Totals, variant: Variant) => Taken
 }
+
+type Distributed = Extract<Standing, { readonly kind: "distribution" }>
 
 type Type = "counter" | "gauge" | "histogram" | "summary"
 
@@ -99,9 +106,9 @@ const spare = 2048
 
 const newline = 10
 
-const typeOf = ({ _tag, series }: Total): Type => {
-  if (_tag === "count") return series.monotonic === false ? "gauge" : "counter"
-  return _tag === "gauge" ? "gauge" : series.boundaries === undefined ? "summary" : "histogram"
+const typeOf = ({ kind, series }: Standing): Type => {
+  if (kind === "counter") return series.monotonic === false ? "gauge" : "counter"
+  return kind === "gauge" ? "gauge" : series.boundaries === undefined ? "summary" : "histogram"
 }
 
 const isTold = ([key, value]: Tag): boolean => key !== "" && value !== ""
@@ -138,38 +145,42 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
   let taken = 0
   let lastBytes = 0
 
-  const takeDistribution = (kept: Kept, { buckets, histogram, recent, series }: DistributionTotal): void => {
-    if (kept.type === "summary") kept.recent = recent
+  const grow = (needed: number): void => {
+    const larger = new Float64Array(needed * 2)
+    larger.set(values)
+    values = larger
+  }
+
+  const takeDistribution = (kept: Kept, { buckets, histogram, series }: Distributed): void => {
+    const bounds = series.boundaries?.length ?? 0
+    if (used + bounds + 2 > values.length) grow(used + bounds + 2)
+    if (kept.type === "summary") kept.recent = recentOf(histogram)
     else {
       let atMost = 0
-      const bounds = series.boundaries?.length ?? 0
       for (let i = 0; i < bounds; i++) values[used++] = atMost += buckets?.[i] ?? 0
     }
     values[used++] = histogram.sum
     values[used++] = histogram.count
   }
 
-  const takeAll = (totals: Iterable<Total>): ReadonlyArray<Kept> => {
+  const takeAll = (totals: Totals): ReadonlyArray<Kept> => {
     const fresh: Array<Kept> = []
     used = 0
     taken++
-    for (const total of totals) {
-      const { series } = total
+    totals.forEach((standing) => {
+      const { series } = standing
       // A series belongs to one lane, so nothing but this encoder writes `encoded`.
       let kept = series.encoded as Kept | undefined
-      if (kept === undefined) series.encoded = kept = new Kept(series, typeOf(total), total.startMillis)
+      if (kept === undefined) series.encoded = kept = new Kept(series, typeOf(standing), standing.startMillis)
       if (!kept.isMember) fresh.push(kept)
       kept.taken = taken
       kept.at = used
-      const needed = used + 2 + (series.boundaries?.length ?? 0)
-      if (needed > values.length) {
-        const larger = new Float64Array(needed * 2)
-        larger.set(values)
-        values = larger
+      if (standing.kind === "distribution") takeDistribution(kept, standing)
+      else {
+        if (used === values.length) grow(used)
+        values[used++] = standing.value
       }
-      if (total._tag === "distribution") takeDistribution(kept, total)
-      else values[used++] = total.value
-    }
+    })
     return fresh
   }
 

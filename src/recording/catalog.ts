@@ -208,6 +208,12 @@ export class Catalog {
     return this.cells.values()
   }
 
+  /** As `all`, in less time. */
+  forEach(use: (cell: Series.Cell) => void): void {
+    this.cells.forEach(use)
+    if (this.overflowing > 0) for (const { overflow } of this.names.values()) if (overflow !== null) use(overflow)
+  }
+
   /** Every series, also those that others share beyond `maxSeries`. */
   *all(): IterableIterator<Series.Cell> {
     yield* this.cells.values()

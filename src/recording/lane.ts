@@ -400,6 +400,11 @@ export class Lane implements Target, Keeper {
     return this.catalog.all()
   }
 
+  /** As `all`, in less time. */
+  forEach(use: (cell: Series.Cell) => void): void {
+    this.catalog.forEach(use)
+  }
+
   /** What is in open windows, by both counts of it: the ledger's two sides. Only those that gather are looked at. */
   gathered(): { readonly recorded: number; readonly weight: number } {
     let recorded = 0

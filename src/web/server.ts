@@ -16,10 +16,10 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Option, type Redacted } from "effect"
 import { gzip } from "../transport/gzip.js"
-import { hostName } from "../transport/host.js"
 import { type Asset, loadAssets } from "./assets.js"
 import * as Json from "./json.js"
 import type { Source } from "./model.js"
+import { hasBody, isServedAs, leastCompressed, ownNames, takesGzip } from "./request.js"
 import { authorizer } from "./token.js"
 
 export interface ServerOptions {
@@ -62,9 +62,6 @@ const prometheus = "text/plain; version=0.0.4; charset=utf-8"
 
 const notFound = "The requested resource was not found"
 
-/** Shorter ones fit into a packet as they are. */
-const leastCompressed = 1400
-
 interface Answer {
   readonly status: number
   readonly contentType: string
@@ -90,18 +87,6 @@ type Headers = HttpServerRequest.HttpServerRequest["headers"]
 
 const utf8 = new TextEncoder()
 
-/** Whether `gzip`, or anything, is among the encodings, and not with the weight 0. */
-const takesGzip = (accepted: string | undefined): boolean => {
-  let any = false
-  for (const one of (accepted ?? "").split(",")) {
-    const [name, ...parameters] = one.split(";").map((part) => part.trim().toLowerCase())
-    const takes = !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))
-    if (name === "gzip" || name === "x-gzip") return takes
-    if (name === "*") any = takes
-  }
-  return any
-}
-
 const respond = (answer: Answer, headers: Headers): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.gen(function* () {
     const plain = typeof answer.body === "string" ? utf8.encode(answer.body) : answer.body
@@ -119,23 +104,12 @@ const respond = (answer: Answer, headers: Headers): Effect.Effect<HttpServerResp
     })
   })
 
-/** The name in a `Host` header: lower case, without port and without the dot of the root. `undefined` for what is none. */
-const nameOf = (host: string | undefined): string | undefined =>
-  /^(\[[\da-f:.]+\]|[\w.-]+?)\.?(:\d{1,5})?$/i.exec(host ?? "")?.[1]?.toLowerCase()
-
-// A page of another site that has its own name lead here sends that name: never an address.
-const isAddress = (name: string): boolean => name.startsWith("[") || /^\d{1,3}(\.\d{1,3}){3}$/.test(name)
-
-const hasBody = (headers: Headers): boolean =>
-  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
-
 /** What a request for something that is not data gets; `undefined` for one that goes on. */
 const refusalOf = (
   { headers, method }: HttpServerRequest.HttpServerRequest,
   hosts: ReadonlySet<string>
 ): Answer | undefined => {
-  const host = nameOf(headers["host"])
-  if (host === undefined || !(isAddress(host) || hosts.has(host) || host.endsWith(".localhost"))) {
+  if (!isServedAs(headers, hosts)) {
     return told(421, "This is not served under the name in Host: the option hosts allows names")
   }
   if (method !== "GET" && method !== "HEAD") return told(405, "This can only be read", { allow: "GET, HEAD" })
@@ -150,10 +124,7 @@ export const make = (source: Source, options: ServerOptions): Effect.Effect<Http
   Effect.gen(function* () {
     const assets = yield* loadAssets(options.assets)
     const authorized = yield* authorizer(options.token)
-    const own = yield* hostName
-    const hosts = new Set(
-      ["localhost", ...(own === undefined ? [] : [own]), ...options.hosts].map((one) => one.toLowerCase())
-    )
+    const hosts = yield* ownNames(options.hosts)
 
     const seriesOf = (query: string): Effect.Effect<Answer> => {
       const key = new URLSearchParams(query).get("key")

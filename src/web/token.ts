@@ -1,4 +1,4 @@
-/** Who may read: whoever has the token. */
+/** Who may read: whoever has the token, or name and password. */
 import { Effect, Redacted } from "effect"
 
 const digest = async (text: string): Promise<Uint8Array> =>
@@ -13,17 +13,18 @@ const isSame = (a: Uint8Array, b: Uint8Array): boolean => {
 
 /**
  * Whether a request with this `Authorization` may read. The digests are compared, not the tokens, so that how long it takes
- * says nothing about how much of a guess is right, nor how long the token is.
+ * says nothing about how much of a guess is right, nor how long the token is. That of `"basic"` is name and password in Base64.
  */
 export const authorizer = (
-  token: Redacted.Redacted | undefined
+  token: Redacted.Redacted | undefined,
+  scheme: "bearer" | "basic" = "bearer"
 ): Effect.Effect<(authorization: string | undefined) => Effect.Effect<boolean>> => {
   if (token === undefined) return Effect.succeed(() => Effect.succeed(true))
   return Effect.map(
     Effect.promise(() => digest(Redacted.value(token))),
     (expected) => (authorization) => {
-      const given = /^bearer +(\S+) *$/i.exec(authorization ?? "")?.[1]
-      return given === undefined
+      const [, name, given] = /^(bearer|basic) +(\S+) *$/i.exec(authorization ?? "") ?? []
+      return given === undefined || name?.toLowerCase() !== scheme
         ? Effect.succeed(false)
         : Effect.map(
             Effect.promise(() => digest(given)),

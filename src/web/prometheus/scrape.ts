@@ -35,7 +35,7 @@ export const make = (totals: Totals, quantiles: ReadonlyArray<number>): Scrape =
       const encoded = totals.refresh.pipe(
         Effect.zipRight(begun),
         Effect.flatMap(() => {
-          const taken = encoder.take(totals.series(), variant)
+          const taken = encoder.take(totals, variant)
           return Effect.map(writeAll(taken), taken.bytes)
         }),
         one.withPermits(1),
