@@ -111,6 +111,13 @@ export * as OpenTsdb from "./sinks/OpenTsdb.js"
 export * as Otlp from "./sinks/Otlp.js"
 
 /**
+ * A sink that is read: what Prometheus scrapes, on a port of its own or on the app's server.
+ *
+ * @since 0.1.0
+ */
+export * as Prometheus from "./web/Prometheus.js"
+
+/**
  * A source: the process and its JavaScript runtime.
  *
  * @since 0.1.0

@@ -253,6 +253,9 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
         if (spelled === undefined) nameAll(escaping)
         else spell(family, escaping, spelled)
       }
+      if (++done % slice === 0) yield
+    }
+    for (const family of families.values()) {
       nameLabels(family, escaping)
       if (++done % slice === 0) yield
     }

@@ -292,6 +292,11 @@ describe("the page of", () => {
       from: [["sinks/namedPipe/options.ts", "Options"]]
     },
     StatsServer: { page: "web.md", above: /^## Options$/m, from: [["web/options.ts", "Options"]] },
+    Prometheus: {
+      page: "sinks/prometheus.md",
+      above: /^## Options$/m,
+      from: ["ScrapeOptions", "Options"].map((name) => ["web/prometheus/options.ts", name])
+    },
     Dashboard: { page: "dashboard.md", above: /^## Options$/m, from: [["web/Dashboard.ts", "Options"]] },
     HttpServerMetrics: {
       page: "sources/http.md",

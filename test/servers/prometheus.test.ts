@@ -1,13 +1,15 @@
 /** Prometheus, and promtool, which looks at a text as strictly as Prometheus does, and for bad habits. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Exit, Redacted, Scope } from "effect"
+import { Effect, Exit, Logger, Redacted, Scope } from "effect"
 import fc from "fast-check"
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { encode, type Exposed } from "../../src/encoding/prometheusText.js"
 import { folder, service, type Service, until, type Writer, writer } from "../web/harness.js"
-import { find, missing, type Server, start } from "./harness.js"
+import * as Metrics from "../../src/Metrics.js"
+import * as Prometheus from "../../src/web/Prometheus.js"
+import { find, freePort, missing, type Server, start } from "./harness.js"
 
 const promtool = find("prometheus", "promtool")
 const prometheus = find("prometheus", "prometheus")
@@ -72,6 +74,10 @@ describe.skipIf(noPrometheus !== false)(`Prometheus scraping the pipes of a host
   let writers: ReadonlyArray<Writer>
   let served: Service
   let server: Server
+  let appPort: number
+
+  const orders = Metrics.counter("orders.placed", { description: "Orders." })
+  const took = Metrics.timer("took", { description: "How long it took." })
 
   const told = (jobs: number): string =>
     [
@@ -86,6 +92,7 @@ describe.skipIf(noPrometheus !== false)(`Prometheus scraping the pipes of a host
 
   beforeAll(async () => {
     scope = await Effect.runPromise(Scope.make())
+    appPort = await freePort()
     const started = Effect.gen(function* () {
       const dir = yield* folder
       const two = [yield* writer(dir), yield* writer(dir)]
@@ -105,7 +112,12 @@ describe.skipIf(noPrometheus !== false)(`Prometheus scraping the pipes of a host
           "    authorization:",
           `      credentials: ${token}`,
           "    static_configs:",
-          `      - targets: ["${new URL(served.url).host}"]`
+          `      - targets: ["${new URL(served.url).host}"]`,
+          "  - job_name: app",
+          "    authorization:",
+          `      credentials: ${token}`,
+          "    static_configs:",
+          `      - targets: ["127.0.0.1:${appPort}"]`
         ]
         writeFileSync(file, lines.join("\n"))
         return [
@@ -146,6 +158,32 @@ describe.skipIf(noPrometheus !== false)(`Prometheus scraping the pipes of a host
       assert.isUndefined(left.get(first))
       assert.deepStrictEqual([...(yield* query("job_duration_95th")).values()], [0.25])
     })
+  )
+
+  it.live("has what an app exposes, with types, units, and the time since when each series is counted", () =>
+    Effect.gen(function* () {
+      yield* Metrics.incrementBy(orders, 3, { tags: { kind: 'a"\\\n' } })
+      yield* Metrics.record(took, 0.3)
+    }).pipe(
+      Effect.zipRight(
+        Effect.gen(function* () {
+          yield* until(query("orders_placed_total == 3"), (found) => found.size === 1)
+          assert.deepStrictEqual([...(yield* query('orders_placed_total{kind="a\\"\\\\\\n"}')).values()], [3])
+          assert.deepStrictEqual([...(yield* query('took_seconds_bucket{le="0.5"}')).values()], [1])
+          assert.deepStrictEqual([...(yield* query('took_seconds_bucket{le="1.0"}')).values()], [1])
+          const [created] = (yield* query("took_seconds_created")).values()
+          assert.isBelow(Math.abs(created! - Date.now() / 1000), 600)
+          const metadata = yield* Effect.promise(async () =>
+            (await fetch(`${server.url}/api/v1/metadata?metric=took_seconds`)).json()
+          )
+          assert.deepInclude(metadata, {
+            data: { took_seconds: [{ type: "histogram", help: "How long it took.", unit: "seconds" }] }
+          })
+        })
+      ),
+      Effect.provide(Prometheus.layer({ port: appPort, token: Redacted.make(token) })),
+      Effect.provide(Logger.remove(Logger.defaultLogger))
+    )
   )
 
   it.live("gets a text with which promtool finds no fault but that pipes have no descriptions", () =>

@@ -2,7 +2,7 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Chunk, Effect, Stream } from "effect"
+import { Cause, Chunk, Effect, Stream } from "effect"
 import { gzip } from "../../transport/gzip.js"
 import { hasBody, isServedAs, leastCompressed, ownNames, takesGzip } from "../request.js"
 import { authorizer } from "../token.js"
@@ -83,7 +83,13 @@ export const make = (scrape: Scrape, { access, names }: Exposed): Effect.Effect<
           : respond(compressed, negotiated.contentType, { "content-encoding": "gzip" })
       }).pipe(
         Effect.catchAllCause((cause) =>
-          Effect.as(Effect.logError("a scrape could not be answered", cause), told(500, "This could not be answered"))
+          // Who asked has gone.
+          Cause.isInterruptedOnly(cause)
+            ? Effect.failCause(cause)
+            : Effect.as(
+                Effect.logError("a scrape could not be answered", cause),
+                told(500, "This could not be answered")
+              )
         )
       )
 
