@@ -32,7 +32,7 @@ export interface ScrapeOptions extends Sink.ReadOptions, Pick<Sink.DeliveryOptio
    * How names are told that have other characters than Prometheus had at first, such as dots. `"underscores"`: with underscores,
    * whoever asks. `"negotiated"`: as they are to who asks for that, as Prometheus 3 does. Default `"underscores"`.
    */
-  readonly names?: Names | undefined
+  readonly names?: "underscores" | "negotiated" | undefined
   /** What whoever reads must send, as `Authorization: Bearer ...`. Visible ASCII characters, without spaces. Default: nothing. */
   readonly token?: Redacted.Redacted | undefined
   /** The name that whoever reads must send with `password`, in HTTP's Basic scheme. Default: none. */
