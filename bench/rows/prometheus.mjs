@@ -119,7 +119,7 @@ export const prometheusScrape = {
       results,
       notes: [
         "Before the run, the first two are checked to write the same bytes. Both keep what stands before each number.",
-        "The longest turn is the median of nine scrapes: the one in which all numbers are noted, so that they are of one moment."
+        "The longest turn of the event loop is the median of nine scrapes. All numbers are noted in one turn, so that they are of one moment."
       ]
     }
   }
