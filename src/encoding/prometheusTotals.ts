@@ -101,6 +101,9 @@ const idOf = ({ name, type }: Pick<Family, "name" | "type">): string => `${type}
 /** Numbers that are written before the time is looked at. */
 const slice = 512
 
+/** How many numbers could be written while what stands around one is made. */
+const freshCost = 8
+
 /** What a buffer has more than its text. */
 const spare = 2048
 
@@ -312,7 +315,7 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
     kept.recent = undefined
   }
 
-  /** How many numbers it has. */
+  /** How many numbers it has, or as much work as that many are. */
   const put = (kept: Kept, spelling: Spelling, format: Format, slot: number): number => {
     // A sum of what others told may have fallen.
     if (kept.type === "counter" && values[kept.at]! < 0) return 1
@@ -320,7 +323,8 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
     const bounds = kept.series.boundaries
     const sums = isSingle ? "told" : Lines.sumsOf(format, values[kept.at + (bounds?.length ?? 0)]!, bounds)
     let around = kept.around[slot]
-    if (around === undefined || around.spelling !== spelling || around.sums !== sums) {
+    const isNew = around === undefined || around.spelling !== spelling || around.sums !== sums
+    if (around === undefined || isNew) {
       kept.around[slot] = around = aroundOf(kept, spelling, format, sums)
     }
     const { bytes, cuts } = around
@@ -337,7 +341,7 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
       value(values[kept.at]!)
       copy(bytes, cuts[0]!, bytes.length)
     }
-    return Math.max(1, cuts.length)
+    return Math.max(1, cuts.length) * (isNew ? freshCost : 1)
   }
 
   const headOf = (family: Family, spelling: Spelling, format: Format): Uint8Array =>
