@@ -1,8 +1,5 @@
 // @ts-check
-/**
- * Runs the rows it is told to, until it is let go. What is measured is measured in a process of its own, so that no row leaves
- * its types behind in another's code: `run.mjs` tells it of one.
- */
+/** Runs the row it is told to, in a process of its own, so that no row leaves types or caches behind for another. */
 import { rows } from "./rows/index.mjs"
 
 process.on("message", async (/** @type {{ readonly name: string, readonly isQuick: boolean }} */ { isQuick, name }) => {

@@ -88,17 +88,12 @@ const measure = async (child, name) => {
 const measured = []
 const waiting = [...names]
 const work = async () => {
-  let child
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    child ??= fork(join(here, "row.mjs"), { execArgv: ["--expose-gc"] })
+    const child = fork(join(here, "row.mjs"), { execArgv: ["--expose-gc"] })
     await measure(child, name)
-    // To load everything takes longer than most quick rows do: they share a process as long as it lives.
-    if (isQuick && child.connected && waiting.length > 0) continue
-    if (child.connected) {
-      child.disconnect()
-      await once(child, "exit")
-    }
-    child = undefined
+    if (!child.connected) continue
+    child.disconnect()
+    await once(child, "exit")
   }
 }
 // What is measured is measured alone.
