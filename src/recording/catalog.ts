@@ -18,7 +18,9 @@ export interface Keeper extends Series.Owner {
   readonly onForget: () => void
 }
 
-type Described = Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries" | "monotonic">
+type Described = Pick<Instrument, "kind" | "valueType" | "unit" | "description" | "level" | "boundaries"> & {
+  readonly monotonic: Instrument["monotonic"] | undefined
+}
 
 type Recordable = Described & Pick<Instrument, "aggregate">
 
