@@ -22,7 +22,9 @@ export const readResponse = (bytes: Uint8Array): PartialSuccess => {
   // What has been found is bytes.
   const fields = fieldsOf(partial.value as Uint8Array)
   const rejected = fields.find(({ number, value }) => number === 1 && typeof value === "number")?.value
-  return { rejected: typeof rejected === "number" ? rejected : 0, message: textOf(fields, 2) }
+  // What is below 0 reads as a number of 2^63 and more.
+  const isCount = typeof rejected === "number" && rejected < 2 ** 63
+  return { rejected: isCount ? rejected : 0, message: textOf(fields, 2) }
 }
 
 export const readStatus = (bytes: Uint8Array): string => textOf(fieldsOf(bytes), 2)

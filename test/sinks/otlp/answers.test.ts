@@ -116,6 +116,12 @@ describe("answers of OpenTelemetry's receivers", () => {
     assert.strictEqual(verdict._tag === "Failed" && verdict.error.reason, "400: schlecht: größe")
   })
 
+  it("that count below 0 count none", () => {
+    const body = binary(encodeResponse({ partialSuccess: { rejectedDataPoints: -1, errorMessage: "none" } }))
+    const verdict = judge({ status: 200, headers: protobuf, body }, { sink: "otlp", measurements, points, nowMillis })
+    assert.deepStrictEqual(verdict, { _tag: "Written", result: { rejected: [] }, warning: "none" })
+  })
+
   it("that are no message are none, and do no harm", () => {
     fc.assert(
       fc.property(
