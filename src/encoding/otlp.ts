@@ -100,6 +100,10 @@ export interface Times {
   readonly nanos: number
 }
 
+/** When a window began, also where it ended at once, or the clock was set back: that would say that nobody knows when it began. */
+export const beginningOf = ({ millis, startMillis }: Times): number =>
+  startMillis < millis ? startMillis : Math.max(0, millis - 1)
+
 /** How a wire spells what is written. It reserves what it needs. */
 export interface Wire {
   readonly output: Output
@@ -148,8 +152,8 @@ interface Shape {
   readonly fault: Fault | undefined
 }
 
-/** By the values that buckets stand for: exact where a bucket has no bound within it. */
-const bucketsOf = (read: ReadExponential, bounds: ReadonlyArray<number>): ReadonlyArray<number> => {
+/** A distribution's explicit buckets by the values that its own stand for: exact where none of them has a bound within it. */
+export const bucketsOf = (read: ReadExponential, bounds: ReadonlyArray<number>): ReadonlyArray<number> => {
   const buckets = new Array<number>(bounds.length + 1).fill(0)
   const { max, min, negative, positive, scale, zeroCount } = read
   const add = (value: number, times: number): void => {
@@ -189,7 +193,9 @@ export const make = (wire: Wire, dialect: Dialect): Encode => {
 
   const metricOf = (described: Described): Metric => {
     const { data, description = "", monotonic, name, unit = "" } = described
-    const key = `${data} ${String(monotonic)} ${name}\n${unit}\n${description}`
+    // Lengths, since any of them may hold any character.
+    // Lengths, since any of them may hold any character.
+    const key = `${data} ${String(monotonic)} ${name.length} ${unit.length} ${name}${unit}${description}`
     let metric = metrics.get(key)
     if (metric === undefined) {
       if (metrics.size >= maxKept) metrics.clear()
@@ -325,7 +331,7 @@ export const make = (wire: Wire, dialect: Dialect): Encode => {
     if (metric.data === "exponentialHistogram") wire.exponential(attributes, window, histogram)
     else {
       const bounds = series.boundaries ?? boundaries(series.unit)
-      const isCounted = series.boundaries !== undefined && window.buckets !== undefined
+      const isCounted = window.buckets?.length === bounds.length + 1
       const buckets = isCounted ? window.buckets : bounds.length === 0 ? [] : bucketsOf(histogram, bounds)
       wire.histogram(attributes, window, histogram, bounds, buckets)
     }

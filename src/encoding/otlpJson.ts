@@ -6,6 +6,7 @@ import * as Bytes from "./bytes.js"
 import {
   type Attribute,
   type AttributeValue,
+  beginningOf,
   type Described,
   type Dialect,
   type Encode,
@@ -86,15 +87,15 @@ const negativeKey = Bytes.encode(`,"negative":{"offset":`)
 const closeBuckets = Bytes.encode("]}")
 
 /** A data point up to its value. It has a comma before it, which the first of its metric loses. */
-const begin = (attributes: Uint8Array, { millis, nanos, startMillis }: Times, more: number): void => {
+const begin = (attributes: Uint8Array, times: Times, more: number): void => {
   output.reserve(attributes.length + more + 512)
   output.put(attributes)
-  if (startMillis >= 0) {
+  if (times.startMillis >= 0) {
     output.put(startKey)
-    output.nanos(startMillis, 0)
+    output.nanos(beginningOf(times), 0)
   }
   output.put(timeKey)
-  output.nanos(millis, nanos)
+  output.nanos(times.millis, times.nanos)
 }
 
 const end = (): void => {

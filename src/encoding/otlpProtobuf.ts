@@ -5,6 +5,7 @@ import * as Bytes from "./bytes.js"
 import {
   type Attribute,
   type AttributeValue,
+  beginningOf,
   type Data,
   type Described,
   type Dialect,
@@ -89,13 +90,13 @@ const putText = (number: number, text: string | undefined): void => {
 /** Of a field with a length, with its tag. */
 const sized = (content: number): number => 1 + varintSize(content) + content
 
-const putTimes = ({ millis, nanos, startMillis }: Times): void => {
-  if (startMillis >= 0) {
+const putTimes = (times: Times): void => {
+  if (times.startMillis >= 0) {
     output.bytes[output.at++] = fixedTag(2)
-    output.nanos(startMillis, 0)
+    output.nanos(beginningOf(times), 0)
   }
   output.bytes[output.at++] = fixedTag(3)
-  output.nanos(millis, nanos)
+  output.nanos(times.millis, times.nanos)
 }
 
 const putDouble = (number: number, value: number): void => {

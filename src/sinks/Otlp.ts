@@ -24,6 +24,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import { Cause, Clock, Config, Effect, Exit, Layer, Option } from "effect"
 import type { ConfigError } from "effect"
 import type { Body, Encode } from "../encoding/otlp.js"
+import { bucketsOf } from "../encoding/otlp.js"
 import * as OtlpJson from "../encoding/otlpJson.js"
 import * as OtlpProtobuf from "../encoding/otlpProtobuf.js"
 import type { Metrics } from "../Metrics.js"
@@ -104,7 +105,12 @@ const fateOf = (exit: Exit.Exit<unknown, Sink.SinkError>): Totals.Fate => {
 
 const sinkOf = ({ encode, target, write }: Writer): Sink.Sink<Body> => {
   if (target.temporality === "delta") return { encode, write }
-  const totals = Totals.make()
+  const { boundaries, histograms } = target
+  const totals = Totals.make(({ histogram, series }) =>
+    histograms === "explicit" && series.boundaries === undefined
+      ? bucketsOf(histogram, boundaries(series.unit))
+      : undefined
+  )
   return {
     encode: (measurements, maxBytes) => encode(totals.add(measurements), maxBytes),
     write: (batch) =>

@@ -348,6 +348,15 @@ describe("OpenTelemetry's data points", () => {
     assert.match(protobuf([count("größe", 1)]).refused[0]!.reason, /names: "any"/)
     assert.strictEqual(read([count("größe 1", 1)], { names: "any" })[0]!.name, "größe 1")
     assert.lengthOf(protobuf([count("", 1)], { names: "any" }).refused, 1)
+    const one = { unit: "a", description: "c\nd" }
+    const other = { unit: "c", description: "d" }
+    assert.lengthOf(read([count("x", 1, one), count("x\na", 1, other)], { names: "any" }), 2)
+  })
+
+  it("of a window without length begin before it ends", () => {
+    const startOf = (millis: number) => only({ ...count("c", 1), millis }).startTimeUnixNano
+    assert.strictEqual(startOf(start + 1), `${start}000000`)
+    assert.strictEqual(startOf(start), `${start - 1}000000`)
   })
 
   it("say what is cumulative", () => {

@@ -161,6 +161,14 @@ describe("Otlp", () => {
         assert.strictEqual(dataOf(d!).dataPoints[0]!.startTimeUnixNano, dataOf(c!).dataPoints[0]!.timeUnixNano)
         assert.strictEqual(dataOf(d!).dataPoints[0]!.count, "1")
         assert.strictEqual(dataOf(d!).aggregationTemporality, 1)
+
+        const wide = Effect.forEach([1.01, 1e9], (value) => Effect.zipRight(Metrics.record(took, value), Metrics.flush))
+        const explicit = yield* run(status(200), wide, { histograms: "explicit", boundaries: [1, 1.02, 10] })
+        const buckets = metrics(explicit.server).map((metric) => dataOf(metric).dataPoints[0]!.bucketCounts)
+        assert.deepStrictEqual(buckets, [
+          ["0", "1", "0", "0"],
+          ["0", "1", "0", "1"]
+        ])
       })
     )
   })

@@ -13,15 +13,17 @@ type Window = Count | Distribution
 
 /** Of one series. */
 interface Total {
-  /** When its first window was opened. */
+  /** When its first window was opened, and before that ended. */
   readonly startMillis: number
   value: number
   histogram: Histogram | undefined
   buckets: ReadonlyArray<number> | undefined
-  /** The window that was sent last, while its fate is not known. */
+  /** The window that was sent last, while it is not known to be stored. */
   sent: Window | undefined
-  /** Whether that may have been stored. */
-  isDoubtful: boolean
+  /** How many of its writes may have stored it, or may yet. */
+  doubts: number
+  /** When the last window ended that is known to be stored: a series has no two that end at one time. */
+  storedMillis: number
 }
 
 /** How a write has ended. */
@@ -55,31 +57,40 @@ const added = (
 ): ReadonlyArray<number> | undefined =>
   a === undefined || b === undefined ? (b ?? a) : b.map((count, i) => count + (a[i] ?? 0))
 
-const fold = (total: Total, window: Window): void => {
-  if (window._tag === "count") total.value += window.value
-  else {
-    total.histogram = merged(total.histogram, window.histogram)
-    total.buckets = added(total.buckets, window.buckets)
-  }
-}
+/** The explicit buckets of a window whose series has none of its own. */
+type BucketsOf = (window: Distribution) => ReadonlyArray<number> | undefined
 
-export const make = (): Totals => {
+/**
+ * `bucketsOf` is asked for each window before it is added up: counted by about the values of a total, which grow coarser with its
+ * range, buckets would fall.
+ */
+export const make = (bucketsOf: BucketsOf = () => undefined): Totals => {
   // A series that is forgotten begins anew, with a later beginning.
   const totals = new WeakMap<Measurement["series"], Total>()
   /** What foreign windows came to. */
   const foreign = new WeakMap<Window, Window>()
 
+  const bucketed = (window: Distribution) => window.buckets ?? bucketsOf(window)
+
+  const fold = (total: Total, window: Window): void => {
+    if (window._tag === "count") total.value += window.value
+    else {
+      total.histogram = merged(total.histogram, window.histogram)
+      total.buckets = added(total.buckets, bucketed(window))
+    }
+  }
+
   const totalOf = (window: Window): Total => {
     const known = totals.get(window.series)
     if (known !== undefined) return known
-    const { startMillis } = window
     const total: Total = {
-      startMillis,
+      startMillis: Math.min(window.startMillis, window.millis - 1),
       value: 0,
       histogram: undefined,
       buckets: undefined,
       sent: undefined,
-      isDoubtful: false
+      doubts: 0,
+      storedMillis: -Infinity
     }
     totals.set(window.series, total)
     return total
@@ -87,9 +98,9 @@ export const make = (): Totals => {
 
   /** The lane goes on without knowing what became of the last one. */
   const leave = (total: Total): void => {
-    if (total.sent !== undefined && total.isDoubtful) fold(total, total.sent)
+    if (total.sent !== undefined && total.doubts > 0) fold(total, total.sent)
     total.sent = undefined
-    total.isDoubtful = false
+    total.doubts = 0
   }
 
   /** In all totals from now on, whatever becomes of it. */
@@ -106,9 +117,16 @@ export const make = (): Totals => {
   const addTo = (window: Window): Window => {
     if (isForeign(window)) return addForeign(window)
     const total = totalOf(window)
+    if (window.millis === total.storedMillis) return storedOf(total, window)
     if (total.sent !== window) leave(total)
     return wholeOf(total, window)
   }
+
+  /** A write that the lane had given up was stored after all, and is repeated. */
+  const storedOf = ({ buckets, histogram, startMillis, value }: Total, window: Window): Window =>
+    window._tag === "count"
+      ? { ...window, startMillis, value }
+      : { ...window, startMillis, histogram: histogram ?? window.histogram, buckets }
 
   const wholeOf = (total: Total, window: Window): Window => {
     const { startMillis } = total
@@ -118,24 +136,32 @@ export const make = (): Totals => {
           ...window,
           startMillis,
           histogram: merged(total.histogram, window.histogram),
-          buckets: added(total.buckets, window.buckets)
+          buckets: added(total.buckets, bucketed(window))
         }
   }
 
   return {
     add: (measurements) => measurements.map((one) => (isWindow(one) ? addTo(one) : one)),
     begin: (measurements) => {
-      for (const one of measurements) if (isWindow(one) && !isForeign(one)) totalOf(one).sent = one
+      for (const one of measurements) {
+        if (!isWindow(one) || isForeign(one)) continue
+        const total = totalOf(one)
+        if (one.millis === total.storedMillis) continue
+        if (total.sent !== one) leave(total)
+        total.sent = one
+        total.doubts++
+      }
     },
     settle: (measurements, fate) => {
       for (const one of measurements) {
         if (!isWindow(one) || isForeign(one)) continue
         const total = totalOf(one)
+        // Writes that the lane has given up may end when it has gone on.
+        if (total.sent !== one) continue
         if (fate === "stored") {
-          total.isDoubtful = true
           leave(total)
-        } else if (fate === "unknown") total.isDoubtful = true
-        else if (!total.isDoubtful) total.sent = undefined
+          total.storedMillis = one.millis
+        } else if (fate === "not stored") total.doubts--
       }
     }
   }

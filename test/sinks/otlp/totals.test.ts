@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { bucketsOf } from "../../../src/encoding/otlp.js"
 import { Histogram } from "../../../src/recording/histogram.js"
 import type { Count, Distribution, Measurement, Series } from "../../../src/recording/measurement.js"
 import * as Totals from "../../../src/sinks/otlp/totals.js"
@@ -88,5 +89,71 @@ describe("totals of increases", () => {
     // Repeated in parts, they say what they said.
     assert.deepStrictEqual(totals.add(all.slice(1)).map(saidOf), [2, 3])
     assert.deepStrictEqual(totals.add([foreign(3), all[0]!]).map(saidOf), [4, 1])
+  })
+
+  for (const late of ["stored", "not stored", "unknown"] as const) {
+    it(`stay as they are where a write that was given up ends later: ${late}`, () => {
+      for (const kind of ["counter", "distribution"] as const) {
+        const totals = Totals.make()
+        const series = seriesOf(kind)
+        const said = (window: Measurement) => saidOf(totals.add([window])[0]!)
+        const [first, second, third] = [0, 1, 2].map((at) => windowOf(series, at, 2)) as [Count, Count, Count]
+        assert.strictEqual(said(first), 2)
+        totals.begin([first])
+        // Nobody waits for that one any more: it is written once more, and ends in between.
+        totals.settle([first], late)
+        assert.strictEqual(said(first), 2)
+        totals.begin([first])
+        totals.settle([first], "stored")
+        assert.strictEqual(said(second), 4)
+        totals.begin([second])
+        totals.settle([first], late)
+        totals.settle([second], "not stored")
+        // What the second held belongs to the third.
+        assert.strictEqual(said(third), 4)
+      }
+    })
+  }
+
+  it("never fall where the lane goes on without an end of the last write", () => {
+    const totals = Totals.make()
+    const series = seriesOf("counter")
+    const [first, second] = [windowOf(series, 0, 2), windowOf(series, 1, 1)]
+    totals.add([first])
+    totals.begin([first])
+    assert.strictEqual(saidOf(totals.add([second])[0]!), 3)
+  })
+
+  it("begin before they end, also where the first window has no length", () => {
+    const totals = Totals.make()
+    const series = seriesOf("counter")
+    const first = { ...windowOf(series, 0, 2), millis: 1000 }
+    const startOf = (window: Measurement) => (totals.add([window])[0] as Count).startMillis
+    assert.strictEqual(startOf(first), 999)
+    assert.strictEqual(startOf(windowOf(series, 0, 2)), 999)
+  })
+
+  it("have buckets that never fall, also where those are counted by about the values", () => {
+    const bounds = [1, 1.01, 1.02, 1.03, 10]
+    const totals = Totals.make((window) => bucketsOf(window.histogram, bounds))
+    const series = { ...seriesOf("distribution"), boundaries: undefined }
+    let before = bounds.map(() => 0)
+    // A range that grows makes the total's own buckets coarser with each window.
+    const values = [1.0001, 1.0102, 1.0203, 1.0301, 2, 50, 1e4, 1e9, 1e-9, 1e100]
+    values.forEach((value, at) => {
+      const histogram = new Histogram()
+      histogram.recordTimes(value, 3)
+      const window: Distribution = { ...(windowOf(series, at, 0) as Distribution), histogram, buckets: undefined }
+      const [total] = totals.add([window]) as [Distribution]
+      let sum = 0
+      const upTo = total.buckets!.slice(0, -1).map((count) => (sum += count))
+      assert.isTrue(
+        upTo.every((count, i) => count >= before[i]!),
+        `${upTo.join()} after ${before.join()}`
+      )
+      before = upTo
+      totals.begin([window])
+      totals.settle([window], "stored")
+    })
   })
 })
