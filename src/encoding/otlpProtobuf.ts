@@ -122,7 +122,8 @@ const putExtremes = (number: number, { max, min }: Read): void => {
 }
 
 const beginPoint = (size: number): void => {
-  output.reserve(sized(size))
+  // A tag, and a length of at most ten bytes.
+  output.reserve(size + 11)
   output.bytes[output.at++] = bytesTag(1)
   output.varint(size)
 }

@@ -80,12 +80,13 @@ export class ProtobufOutput extends Output {
 
   /** Nanoseconds since the epoch; in two halves, so that it needs no bigint. */
   nanos(millis: number, nanos: number): void {
+    const { at, view } = this
     const above = Math.floor(millis / two32)
     const below = (millis - above * two32) * 1_000_000 + nanos
     const carry = Math.floor(below / two32)
-    this.view.setUint32(this.at, below - carry * two32, true)
-    this.view.setUint32(this.at + 4, above * 1_000_000 + carry, true)
-    this.at += 8
+    view.setUint32(at, below - carry * two32, true)
+    view.setUint32(at + 4, above * 1_000_000 + carry, true)
+    this.at = at + 8
   }
 }
 
