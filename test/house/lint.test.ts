@@ -70,9 +70,13 @@ describe("the rules of style", () => {
   }
 
   it("forbids a promise that nobody waits for, which takes types to see", async () => {
-    // The smallest of the projects.
-    const project = ["test/types/tsconfig.json"]
-    const typed = new ESLint({ cwd: root, overrideConfig: [{ languageOptions: { parserOptions: { project } } }] })
+    const parserOptions = {
+      // The smallest of them.
+      project: ["test/types/tsconfig.json"],
+      // Where CI=true the parser would read the file as it is on the disk, and not the text given.
+      disallowAutomaticSingleRunInference: true
+    }
+    const typed = new ESLint({ cwd: root, overrideConfig: [{ languageOptions: { parserOptions } }] })
     const [result] = await typed.lintText("Promise.resolve(1)\nexport {}\n", {
       filePath: `${root}/test/types/Measurement.tst.ts`
     })

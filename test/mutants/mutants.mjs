@@ -673,8 +673,8 @@ export const mutants = [
   {
     name: "a series that was never recorded is told",
     file: "src/recording/totals.ts",
-    find: "cell.recorded > 0 && isTold(cell)",
-    replace: "isTold(cell)",
+    find: "cell.recorded > 0 && isTold(cell)) yield",
+    replace: "isTold(cell)) yield",
     tests: totals
   },
   {
