@@ -57,17 +57,20 @@ class JsonOutput extends Output {
 // Encoding is synchronous, so all encoders of a process grow their data points in the same place.
 const output = new JsonOutput()
 
-const valueOf = (value: AttributeValue): object =>
+/** Half of a pair of surrogates as what UTF-8 makes of it: escaped, it would have strict readers refuse the request. */
+const json = (text: string): string => JSON.stringify(text.replace(/\p{Surrogate}/gu, "\ufffd"))
+
+const valueOf = (value: AttributeValue): string =>
   typeof value === "string"
-    ? { stringValue: value }
+    ? `{"stringValue":${json(value)}}`
     : typeof value === "boolean"
-      ? { boolValue: value }
+      ? `{"boolValue":${String(value)}}`
       : typeof value === "bigint" || Number.isSafeInteger(value)
-        ? { intValue: String(value) }
-        : { doubleValue: Number.isFinite(value) ? value : String(value) }
+        ? `{"intValue":"${value}"}`
+        : `{"doubleValue":${value}}`
 
 const attributesOf = (attributes: ReadonlyArray<Attribute>): string =>
-  `[${attributes.map(([key, value]) => JSON.stringify({ key, value: valueOf(value) })).join()}]`
+  `[${attributes.map(([key, value]) => `{"key":${json(key)},"value":${valueOf(value)}}`).join()}]`
 
 const startKey = Bytes.encode(`,"startTimeUnixNano":`)
 const timeKey = Bytes.encode(`,"timeUnixNano":`)
@@ -181,13 +184,11 @@ const metricOf = (
   { data, description = "", monotonic, name, unit = "" }: Described,
   temporality: number
 ): Pick<Metric, "head" | "tail" | "overhead"> => {
-  const described = description === "" ? "" : `,"description":${JSON.stringify(description)}`
-  const measured = unit === "" ? "" : `,"unit":${JSON.stringify(unit)}`
+  const described = description === "" ? "" : `,"description":${json(description)}`
+  const measured = unit === "" ? "" : `,"unit":${json(unit)}`
   const sums = data === "sum" ? `,"isMonotonic":${String(monotonic)}` : ""
   const rest = data === "gauge" ? "" : `,"aggregationTemporality":${temporality}${sums}`
-  const head = Bytes.encodeKept(
-    `{"name":${JSON.stringify(name)}${described}${measured},${JSON.stringify(data)}:{"dataPoints":[`
-  )
+  const head = Bytes.encodeKept(`{"name":${json(name)}${described}${measured},${JSON.stringify(data)}:{"dataPoints":[`)
   const tail = Bytes.encodeKept(`]${rest}}}`)
   return { head, tail, overhead: head.length + tail.length }
 }
@@ -216,10 +217,10 @@ const assembled = (metrics: ReadonlyArray<Metric>, open: Uint8Array): Uint8Array
 
 export const make = (dialect: Dialect): Encode => {
   const { resource, scope, temporality } = dialect
-  const version = scope.version === undefined ? "" : `,"version":${JSON.stringify(scope.version)}`
+  const version = scope.version === undefined ? "" : `,"version":${json(scope.version)}`
   const open = Bytes.encode(
     `{"resourceMetrics":[{"resource":{"attributes":${attributesOf(resource)}},` +
-      `"scopeMetrics":[{"scope":{"name":${JSON.stringify(scope.name)}${version}},"metrics":[`
+      `"scopeMetrics":[{"scope":{"name":${json(scope.name)}${version}},"metrics":[`
   )
   const wire: Wire = {
     output,

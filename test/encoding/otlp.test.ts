@@ -359,6 +359,17 @@ describe("OpenTelemetry's data points", () => {
     assert.strictEqual(startOf(start), `${start - 1}000000`)
   })
 
+  it("have no half of a pair of surrogates, which readers of JSON refuse with the request", () => {
+    const [broken, whole] = ["a\ud800", "a\ufffd"]
+    const more = { tags: [[broken, broken]] as const, unit: broken, description: broken }
+    const all = [count(broken, 1, more)]
+    const options = { names: "any", resource: [["r", broken]], scope: { name: broken, version: broken } } as const
+    assert.include(textOf(json([count("😀", 1)], options)), "😀")
+    const text = textOf(json(all, options))
+    assert.notInclude(text, "ud800")
+    assert.lengthOf(text.split(whole), 9)
+  })
+
   it("say what is cumulative", () => {
     const [metric] = read([count("c", 1)], { temporality: "cumulative" })
     assert.strictEqual(metric!.sum!.aggregationTemporality, 2)
