@@ -14,7 +14,7 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Option, type Redacted } from "effect"
+import { Cause, Effect, Option, type Redacted } from "effect"
 import { gzip } from "../transport/gzip.js"
 import { type Asset, loadAssets } from "./assets.js"
 import * as Json from "./json.js"
@@ -182,7 +182,13 @@ export const make = (source: Source, options: ServerOptions): Effect.Effect<Http
     return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
       answer(request).pipe(
         Effect.catchAllCause((cause) =>
-          Effect.as(Effect.logError("the web service could not answer", cause), told(500, "This could not be answered"))
+          // Who asked has gone.
+          Cause.isInterruptedOnly(cause)
+            ? Effect.failCause(cause)
+            : Effect.as(
+                Effect.logError("the web service could not answer", cause),
+                told(500, "This could not be answered")
+              )
         ),
         Effect.flatMap((found) => respond(found, request.headers))
       )

@@ -1,6 +1,6 @@
 /** What the service answers to whom: by the bytes of requests, as no client would send them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Option, Redacted, Scope } from "effect"
+import { Deferred, Effect, Exit, Logger, Option, Redacted, Scope } from "effect"
 import { connect, type Socket } from "node:net"
 import { hostname } from "node:os"
 import { gunzipSync } from "node:zlib"
@@ -350,6 +350,26 @@ describe("a client that only connects", () => {
       )
     })
   )
+
+  it.scopedLive("and goes while it is being answered is no defect", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+    return Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      const stats = Effect.zipRight(Deferred.succeed(asked, undefined), Effect.interruptible(Effect.never)).pipe(
+        Effect.ensuring(Deferred.succeed(ended, undefined))
+      )
+      const server = yield* serve({ source: { ...source, stats } })
+      const client = yield* silent(server.port, "GET /stats HTTP/1.1\r\nhost: localhost\r\n\r\n")
+      yield* Deferred.await(asked)
+      client.destroy()
+      yield* Deferred.await(ended)
+      // Another's whole answer: what there was to say of the first has been said.
+      yield* ask(server, "/metrics")
+      assert.deepStrictEqual(lines, [])
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+  })
 
   it.scopedLive("does not cut off one that is being answered", () =>
     Effect.gen(function* () {
