@@ -57,9 +57,9 @@ export const canonical = (value: number): string => {
   return text.includes(".") ? text : `${text}.0`
 }
 
-/** Whether a distribution's sum can be told: OpenMetrics has it grow alone. */
-export const sumsOf = (format: Format, sum: number, bounds: ReadonlyArray<number> = []): "told" | "untold" =>
-  format === "text" || (sum >= 0 && !(bounds[0]! < 0)) ? "told" : "untold"
+/** Whether a distribution's sum can be told: OpenMetrics has it grow alone. By its least value, or its sum where that is unknown. */
+export const sumsOf = (format: Format, least: number, bounds: ReadonlyArray<number> = []): "told" | "untold" =>
+  format === "text" || (least >= 0 && !(bounds[0]! < 0)) ? "told" : "untold"
 
 const shown = (name: string): string => (isLegalName(name) ? name : `"${escapeValue(name)}"`)
 
@@ -81,8 +81,8 @@ export const head = (
 const joined = (...parts: ReadonlyArray<string>): string => parts.filter((part) => part !== "").join(",")
 
 /**
- * What stands before, between and after the numbers of a series: one more than there are numbers, or nothing where there are none. Sum and count are told in the
- * order that the format has; see `sumFirst`.
+ * What stands before, between and after the numbers of a series: one more than there are numbers, or nothing where there are none.
+ * Sum and count are told in the order that the format has; see `sumFirst`.
  */
 export const segments = (
   { base, format, labels, spelled }: Place,

@@ -85,6 +85,8 @@ class Kept {
   /** When it was taken last, and where its numbers are. */
   taken = 0
   at = 0
+  /** The least value of a distribution then. */
+  least = 0
   recent: ReadonlyArray<number> | undefined = undefined
   /** By variant: see `slotOf`. */
   readonly around: Array<Around | undefined> = []
@@ -162,6 +164,7 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
       let atMost = 0
       for (let i = 0; i < bounds; i++) values[used++] = atMost += buckets?.[i] ?? 0
     }
+    kept.least = histogram.min
     values[used++] = histogram.sum
     values[used++] = histogram.count
   }
@@ -320,8 +323,7 @@ export const make = (quantiles: ReadonlyArray<number>): Encoder => {
     // A sum of what others told may have fallen.
     if (kept.type === "counter" && values[kept.at]! < 0) return 1
     const isSingle = kept.type === "counter" || kept.type === "gauge"
-    const bounds = kept.series.boundaries
-    const sums = isSingle ? "told" : Lines.sumsOf(format, values[kept.at + (bounds?.length ?? 0)]!, bounds)
+    const sums = isSingle ? "told" : Lines.sumsOf(format, kept.least, kept.series.boundaries)
     let around = kept.around[slot]
     const isNew = around === undefined || around.spelling !== spelling || around.sums !== sums
     if (around === undefined || isNew) {

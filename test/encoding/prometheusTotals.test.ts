@@ -98,6 +98,10 @@ describe("totals as Prometheus has them", () => {
     assert.notInclude(below([0], -1), "_sum")
     assert.notInclude(below([-1, 0], 1), "_sum")
     assert.include(below([1], 1), 't_seconds_count{b="1"} 1\nt_seconds_sum{b="1"} 1\n')
+    const fallen = standing({ kind: "timer", name: "t", tags: {}, boundaries: [1], value: 3 })
+    if (fallen.kind === "distribution") fallen.histogram.record(-2)
+    assert.notInclude(text(encoder, [fallen], { format: "openmetrics" }), "_sum")
+    assert.include(text(encoder, [fallen]), "t_seconds_sum 1\n")
   })
 
   it("gives what comes later the names that are left, and those back that are free again", () => {
