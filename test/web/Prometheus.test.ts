@@ -16,6 +16,7 @@ import { TestMetrics } from "../../src/testing/index.js"
 import { listen } from "../../src/web/listen.js"
 import * as Prometheus from "../../src/web/Prometheus.js"
 import * as Handler from "../../src/web/prometheus/handler.js"
+import { negotiate } from "../../src/web/prometheus/negotiate.js"
 import { read } from "../encoding/prometheus.js"
 import { readOpenMetrics } from "../encoding/openMetrics.js"
 
@@ -184,8 +185,19 @@ describe("Prometheus", () => {
     })
   )
 
+  it("takes no weight that is none for one", () => {
+    for (const weight of [".", "1.5", "", "x", "-1"]) {
+      const accept = `text/plain;version=0.0.4;q=${weight},application/openmetrics-text;q=0.1`
+      assert.strictEqual(negotiate(accept, "underscores").format, "openmetrics", weight)
+    }
+    for (const weight of [".5", "0.50", "1", "1.000"]) {
+      const accept = `text/plain;version=0.0.4;q=0.3, application/openmetrics-text; version = "1.0.0" ; Q=${weight}`
+      assert.strictEqual(negotiate(accept, "underscores").format, "openmetrics", weight)
+    }
+  })
+
   it.live("tells quantiles of the last values where it is asked to, but of what declares boundaries", () =>
-    within({ distributions: "summary", quantiles: [0.5, 1], window: 4 }, (url) =>
+    within({ distributions: "summary", quantiles: [0.5, 1, 0.5], window: 4 }, (url) =>
       Effect.gen(function* () {
         for (let i = 1; i <= 10; i++) yield* Metrics.record(duration, i)
         yield* Metrics.record(size, 1)
@@ -525,7 +537,8 @@ describe("Prometheus", () => {
         ["expireAfter", { expireAfter: -1 }],
         // What a program without types may give.
         ["names", { names: "dots" as "underscores" }],
-        ["distributions", { distributions: "native" as "summary" }]
+        ["distributions", { distributions: "native" as "summary" }],
+        ["quantiles", JSON.parse('{ "quantiles": 0.5 }') as Prometheus.Options]
       ]
       for (const [option, options] of bad) {
         const error = yield* failure(options)

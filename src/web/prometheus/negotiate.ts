@@ -23,14 +23,17 @@ interface Range {
   readonly weight: number
 }
 
-const weightOf = (q: string | undefined): number => (q === undefined ? 1 : /^(0|1)?(\.\d*)?$/.test(q) ? Number(q) : 0)
+const weightOf = (q: string | undefined): number =>
+  q === undefined ? 1 : /^(0?\.\d+|0\.?|1(\.0*)?)$/.test(q) ? Number(q) : 0
 
 const rangeOf = (text: string): Range => {
   const [type = "", ...rest] = text.split(";").map((part) => part.trim())
   const parameters = new Map(
     rest.map((part) => {
       const at = part.indexOf("=")
-      return [part.slice(0, Math.max(at, 0)).trim().toLowerCase(), part.slice(at + 1).replace(/^ *"?|"? *$/g, "")]
+      // Not by an expression for spaces at the end: that is quadratic in those elsewhere.
+      const value = part.slice(at + 1).trim()
+      return [part.slice(0, Math.max(at, 0)).trim().toLowerCase(), value.replace(/^"|"$/g, "")]
     })
   )
   return { type: type.toLowerCase(), parameters, weight: weightOf(parameters.get("q")) }

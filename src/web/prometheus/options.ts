@@ -126,7 +126,8 @@ const exposedOf = (refuse: Refuse, options: ScrapeOptions): Exposed => {
   if (!isWindow(window)) refuse("window", show(window), `a whole number from 1 to ${maxWindow}`)
   oneOf(refuse, "distributions", options.distributions ?? "histogram", ["histogram", "summary"])
   return {
-    quantiles: quantiles(refuse, options.quantiles ?? [0.5, 0.9, 0.95, 0.99]),
+    // One that is told twice would be two samples with the same labels. What is no list was refused.
+    quantiles: Array.from(new Set([quantiles(refuse, options.quantiles ?? [0.5, 0.9, 0.95, 0.99])].flat())),
     names: oneOf(refuse, "names", options.names ?? "underscores", ["underscores", "negotiated"]),
     access: accessOf(refuse, options)
   }
