@@ -61,15 +61,19 @@ const timed = async (run) => {
   return cpuNanos() - start
 }
 
-/** @param {number} rounds @param {() => unknown} before @param {() => unknown} run */
-const nanosOf = async (rounds, before, run) => {
-  /** @type {Array<number>} */
-  const nanos = []
+/**
+ * Of each subject in every round, one after the other, as what a round costs depends on what has been allocated before it.
+ * @param {number} rounds @param {ReadonlyArray<{ readonly before?: () => unknown, readonly run: () => unknown }>} subjects
+ */
+const nanosOf = async (rounds, subjects) => {
+  const nanos = subjects.map(() => /** @type {Array<number>} */ ([]))
   for (let round = -20; round < rounds; round++) {
-    before()
-    const took = await timed(run)
-    if (round >= 0) nanos.push(took)
-    await sleep(1)
+    for (const [index, { before, run }] of subjects.entries()) {
+      before?.()
+      const took = await timed(run)
+      if (round >= 0) nanos[index]?.push(took)
+      await sleep(1)
+    }
   }
   return nanos
 }
@@ -101,18 +105,19 @@ export const sources = {
     const change = (/** @type {number} */ every) => () => {
       for (let i = 0; i < updates.length; i += every) updates[i]?.()
     }
-    const nothing = () => {}
     const each = (/** @type {Array<number>} */ nanos) => nanos.map((one) => one / count)
-    const raw = await nanosOf(rounds, nothing, () => registry.snapshot())
     const { pull, runtime } = await hubOf(EffectMetrics.layer({ registry }))
     const firstNanos = (await timed(pull)) / count
-    const unchanged = await nanosOf(rounds, nothing, pull)
-    const tenth = await nanosOf(rounds, change(10), pull)
-    const all = await nanosOf(rounds, change(1), pull)
+    const [raw = [], unchanged = [], tenth = [], all = []] = await nanosOf(rounds, [
+      { run: () => registry.snapshot() },
+      { run: pull },
+      { before: change(10), run: pull },
+      { before: change(1), run: pull }
+    ])
     await runtime.dispose()
 
     const measured = await hubOf(RuntimeMetrics.layer())
-    const readings = await nanosOf(rounds, nothing, measured.pull)
+    const [readings = []] = await nanosOf(rounds, [{ run: measured.pull }])
     await measured.runtime.dispose()
 
     const seconds = isQuick ? 0.05 : 5
