@@ -6,6 +6,7 @@
  * Of `MarkDue`, `Reopen`, `Gather` and `Encode`, which are answered by an event of their own, a step asks for one at most.
  */
 import type { DropReason } from "../Ledger.js"
+import { isDoubling } from "../recording/notices.js"
 import * as Drain from "./drain.js"
 import * as Retry from "./retry.js"
 import type { Action, Batch, Config, Event, Flight, Item, Moment, Outcome, State } from "./state.js"
@@ -384,7 +385,7 @@ const failing = <I>(
   const failures = state.failures + 1
   const isCalm = state.failures === 0 && now - state.recoveredAt >= calm
   const troubles = isCalm ? 1 : state.troubles + 1
-  const logs = isPowerOfTwo(troubles)
+  const logs = isDoubling(troubles)
   if (logs) {
     const row = failures === 1 ? "" : `, ${failures} times in a row for ${seconds(now - state.failingSince)}`
     const since = troubles === failures ? row : `${row}, ${troubles} times on and off`
@@ -469,7 +470,5 @@ const weigh = (items: ReadonlyArray<Item>): number => {
   for (const item of items) weight += item.weight
   return weight
 }
-
-const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0
 
 const seconds = (millis: number): string => `${Math.round(millis / 100) / 10} s`

@@ -34,6 +34,9 @@ export type Attribute = readonly [key: string, value: AttributeValue]
  */
 export type Temporality = "delta" | "cumulative"
 
+/** On the wire. */
+export const temporalities: Readonly<Record<Temporality, number>> = { delta: 1, cumulative: 2 }
+
 export interface Dialect {
   readonly resource: ReadonlyArray<Attribute>
   readonly scope: { readonly name: string; readonly version: string | undefined }

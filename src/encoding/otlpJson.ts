@@ -15,12 +15,11 @@ import {
   make as makeEncode,
   type Metric,
   type Read,
+  temporalities,
   type Times,
   type Wire
 } from "./otlp.js"
 import { Output } from "./output.js"
-
-const temporalities = { delta: 1, cumulative: 2 } as const
 
 const comma = 44
 const doubleQuote = 34

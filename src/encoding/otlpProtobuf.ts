@@ -15,6 +15,7 @@ import {
   make as makeEncode,
   type Metric,
   type Read,
+  temporalities,
   type Times,
   type Wire
 } from "./otlp.js"
@@ -29,8 +30,6 @@ const varintTag = (number: number): number => number << 3
 const dataField: Readonly<Record<Data, number>> = { gauge: 5, sum: 7, histogram: 9, exponentialHistogram: 10 }
 /** In a data point. */
 const attributesField: Readonly<Record<Data, number>> = { gauge: 7, sum: 7, histogram: 9, exponentialHistogram: 1 }
-
-const temporalities = { delta: 1, cumulative: 2 } as const
 
 // Encoding is synchronous, so all encoders of a process grow their data points in the same place, and what is kept in another.
 const output = new ProtobufOutput()

@@ -28,6 +28,9 @@ export class Notices {
   }
 }
 
+/** Whether the nth time of something is said: the first, and each doubling. */
+export const isDoubling = (n: number): boolean => (n & (n - 1)) === 0
+
 /** Callers without types may give anything as a name. */
 export const short = (given: unknown): string => {
   const name = String(given)

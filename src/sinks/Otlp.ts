@@ -28,6 +28,7 @@ import { bucketsOf } from "../encoding/otlp.js"
 import * as OtlpJson from "../encoding/otlpJson.js"
 import * as OtlpProtobuf from "../encoding/otlpProtobuf.js"
 import type { Metrics } from "../Metrics.js"
+import { isDoubling } from "../recording/notices.js"
 import * as Sink from "../Sink.js"
 import * as Http from "../transport/http.js"
 import * as Poster from "../transport/poster.js"
@@ -51,8 +52,6 @@ export type { AttributeValue, Body, Temporality } from "../encoding/otlp.js"
 
 const contentTypes = { protobuf: "application/x-protobuf", json: "application/json" } as const
 
-const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0
-
 interface Writer {
   readonly target: Target
   readonly encode: Encode
@@ -70,7 +69,7 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
     let warnings = 0
     const warn = (words: string): Effect.Effect<void> =>
       Effect.suspend(() =>
-        isPowerOfTwo(++warnings)
+        isDoubling(++warnings)
           ? Effect.logWarning(`${sink}: the receiver took everything, and warns (${warnings} so far): ${words}`)
           : Effect.void
       )

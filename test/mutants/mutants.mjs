@@ -504,7 +504,7 @@ export const mutants = [
   {
     name: "every failure is logged",
     file: reducer,
-    find: "const logs = isPowerOfTwo(troubles)",
+    find: "const logs = isDoubling(troubles)",
     replace: "const logs = failures > 0",
     tests: laws
   },

@@ -5,6 +5,7 @@
 import { Effect, Redacted } from "effect"
 import * as Checks from "../../delivery/checks.js"
 import type { Attribute, AttributeValue, Dialect, Temporality } from "../../encoding/otlp.js"
+import { isBoundaries, usual, usualSeconds } from "../../recording/boundaries.js"
 import type { DeliveryOptions, InvalidOption } from "../../Sink.js"
 import { hostName } from "../../transport/host.js"
 import { baseOf, headersOf } from "../../transport/poster.js"
@@ -76,15 +77,6 @@ export interface Target extends Dialect {
   readonly gzip: number
 }
 
-/** Those of the specification: the second for durations, as its conventions have them. */
-const usual = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000]
-const usualSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-
-const isAscending = (bounds: unknown): bounds is ReadonlyArray<number> =>
-  Array.isArray(bounds) &&
-  bounds.length > 0 &&
-  bounds.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > bounds[i - 1]))
-
 const isAttribute = (value: unknown): value is AttributeValue =>
   typeof value === "string" ||
   typeof value === "boolean" ||
@@ -116,8 +108,8 @@ const usualResource: Effect.Effect<Readonly<Record<string, AttributeValue | unde
 )
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.flatMap(usualResource, (usual) =>
-    Checks.checked(options.name ?? sinkName, (refuse) => resolve(options, usual, refuse))
+  Effect.flatMap(usualResource, (resource) =>
+    Checks.checked(options.name ?? sinkName, (refuse) => resolve(options, resource, refuse))
   )
 
 const resolve = (
@@ -130,7 +122,7 @@ const resolve = (
   if (typeof path !== "string" || !/^(\/[\w.~!$&'()*+,;=:@%-]*)+$/.test(path)) {
     refuse("path", Checks.show(path), "a path that starts with a slash, without query")
   }
-  if (boundaries !== undefined && !isAscending(boundaries)) {
+  if (boundaries !== undefined && !isBoundaries(boundaries)) {
     refuse("boundaries", Checks.show(boundaries), "a list of ascending numbers")
   }
   const resource: Array<Attribute> = []

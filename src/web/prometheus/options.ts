@@ -1,6 +1,7 @@
 /** The options of what Prometheus reads: what they can be, and what they are where nothing is said. */
 import { Duration, type Effect, Redacted } from "effect"
 import { checked, isWhole, maxTimer, oneOf, quantiles, type Refuse, show, toMillis } from "../../delivery/checks.js"
+import { isBoundaries, usual } from "../../recording/boundaries.js"
 import type * as Sink from "../../Sink.js"
 import { basic } from "../../transport/credentials.js"
 import { checkAccess, isText } from "../access.js"
@@ -81,18 +82,13 @@ export interface Served {
 
 export const sinkName = "prometheus"
 
+/** As Prometheus' own libraries have them. */
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-const others = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000]
 
 const defaultWindow = 256
 const maxWindow = 100_000
 
 const isWindow = (given: unknown): given is number => isWhole(given, 1, maxWindow)
-
-const isBoundaries = (given: unknown): given is ReadonlyArray<number> =>
-  Array.isArray(given) &&
-  given.length > 0 &&
-  given.every((one, i) => Number.isFinite(one) && (i === 0 || given[i - 1] < one))
 
 const accessOf = (refuse: Refuse, { password, token, username }: ScrapeOptions): Access => {
   if (username === undefined && password === undefined) return { scheme: "bearer", secret: token }
@@ -115,7 +111,7 @@ export const kept = ({
 }: ScrapeOptions): Required<Pick<Sink.ReadDefinition<never, never>, "boundaries" | "samples">> => {
   if (distributions === "summary") return { boundaries: () => undefined, samples: isWindow(window) ? window : 0 }
   const given = isBoundaries(boundaries) ? boundaries : undefined
-  return { boundaries: ({ kind, unit }) => given ?? (kind === "timer" || unit === "s" ? seconds : others), samples: 0 }
+  return { boundaries: ({ kind, unit }) => given ?? (kind === "timer" || unit === "s" ? seconds : usual), samples: 0 }
 }
 
 const exposedOf = (refuse: Refuse, options: ScrapeOptions): Exposed => {
