@@ -17,6 +17,9 @@ const chunk = 5000
 /** Not kept: who keeps series keeps their tags. */
 const tagsOf = (/** @type {number} */ i) => ({ method: "GET", route: `/route/${i >> 2}`, status: `${200 + (i & 3)}` })
 
+/** @param {ReturnType<typeof tagsOf>} tags */
+const keyOf = ({ method, route, status }) => "requests," + method + "," + route + "," + status
+
 /**
  * @typedef {object} Store
  * @property {(i: number) => void} add
@@ -31,7 +34,7 @@ const raw = () => {
   return {
     add: (i) => {
       const tags = tagsOf(i)
-      const key = "requests," + tags.method + "," + tags.route + "," + tags.status
+      const key = keyOf(tags)
       const found = series.get(key)
       if (found === undefined) series.set(key, { tags, value: 1 })
       else found.value++
@@ -54,7 +57,7 @@ const rawSliced = () => {
   return {
     add: (i) => {
       const tags = tagsOf(i)
-      const key = "requests," + tags.method + "," + tags.route + "," + tags.status
+      const key = keyOf(tags)
       const found = series.get(key)
       if (found === undefined) series.set(key, { tags, value: 1, startMillis: Date.now() })
       else found.value++
