@@ -1,5 +1,6 @@
 import { Effect, Exit, Layer, Logger, LogLevel, Scope } from "effect"
 import type * as Metrics from "../../src/Metrics.js"
+import { topicOf } from "../../src/encoding/relayFrame.js"
 import * as Broker from "../../src/relay/Broker.js"
 import * as Worker from "../../src/relay/Worker.js"
 import * as Sink from "../../src/Sink.js"
@@ -92,7 +93,10 @@ const closeable = <A, E>(layer: Layer.Layer<A, E>) =>
     return { context, close: Scope.close(scope, Exit.void) }
   })
 
-/** Done when the worker receives what publishers send. */
+/**
+ * Done when the workers receive what publishers send, and have received all that was sent to find that out: nothing of it comes
+ * between what the test sends. A publisher's messages keep their order, and the last is one that nobody else sends.
+ */
 export const joined = (
   { port }: Ports,
   ...workers: ReadonlyArray<Pick<RunningWorker, "account"> & { readonly level?: string }>
@@ -105,6 +109,12 @@ export const joined = (
         yield* Effect.repeat(Effect.ignore(publish([probe])).pipe(Effect.delay(20), Effect.zipRight(account)), {
           until: ({ unreadable }) => unreadable.malformed > 0
         })
+      }
+      for (const { account, level = "info" } of workers) {
+        const { version } = (yield* account).unreadable
+        const frames = [topicOf(level), "em\0"].map((text) => new TextEncoder().encode(text))
+        yield* publish([{ id: "", level, frames }])
+        yield* Effect.repeat(Effect.delay(account, 5), { until: ({ unreadable }) => unreadable.version > version })
       }
     })
   )

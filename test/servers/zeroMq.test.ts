@@ -59,11 +59,15 @@ const runPython = (code: string, ...args: ReadonlyArray<string | number>) =>
     LD_LIBRARY_PATH: `${root}/x86_64-linux-gnu`
   })
 
-/** Sends as Zibrato's client does, once it hears of the broker. */
+/**
+ * Sends as Zibrato's client does, once it hears of the broker; more than the thousand messages at once that a socket keeps by
+ * default.
+ */
 const client = `
 import sys, time, zmq
 from zmq.utils.monitor import recv_monitor_message
 socket = zmq.Context().socket(zmq.PUB)
+socket.sndhwm = 0
 monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
 socket.connect("tcp://127.0.0.1:" + sys.argv[1])
 recv_monitor_message(monitor)
