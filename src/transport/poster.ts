@@ -25,8 +25,10 @@ export interface Options {
 }
 
 export interface Poster {
-  /** The answer's body is without secrets that the other side repeats. */
-  readonly send: (request: Omit<Http.Request, "headers">) => Effect.Effect<Http.Answer, Unauthorized | Unavailable>
+  /** With `headers` over those of every request. The answer's body is without secrets that the other side repeats. */
+  readonly send: (
+    request: Omit<Http.Request, "headers"> & Partial<Pick<Http.Request, "headers">>
+  ) => Effect.Effect<Http.Answer, Unauthorized | Unavailable>
 }
 
 export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.HttpClient> =>
@@ -42,7 +44,7 @@ export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.
     const authorized = Effect.mapError(authorization, (reason) => new Unauthorized({ sink, reason }))
 
     return {
-      send: ({ body, ...request }) =>
+      send: ({ body, headers: own, ...request }) =>
         Effect.gen(function* () {
           const credentials = yield* authorized
           const packed = body !== undefined && body.bytes.length >= options.gzip ? yield* gzip(body.bytes) : undefined
@@ -51,6 +53,7 @@ export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.
               ...request,
               headers: {
                 ...headers,
+                ...own,
                 ...(credentials === undefined ? {} : { authorization: credentials.header }),
                 ...(packed === undefined ? {} : { "content-encoding": "gzip" })
               },
