@@ -200,11 +200,12 @@ export class Lane implements Target, Keeper {
 
   refuse(reason: RefuseReason, name: string): void {
     this.account.refuse(reason)
+    const what = reason === "unsupported_field" ? "fields are left out" : "recordings are refused"
     this.notice(
       reason === "closed" ? "debug" : "warning",
       reason,
       name,
-      () => `${JSON.stringify(short(name))}: recordings are refused: ${reason} (further ones are only counted)`
+      () => `${JSON.stringify(short(name))}: ${what}: ${reason} (further ones are only counted)`
     )
   }
 

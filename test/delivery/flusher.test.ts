@@ -461,6 +461,7 @@ describe("a delivered lane", () => {
         const lines: Parameters<typeof collectLogs>[0] = []
         const running = yield* start({ batchSize: 1 }).pipe(Effect.provide(collectLogs(lines)))
         running.lane.refuse("not_finite", "latency")
+        running.lane.refuse("unsupported_field", "login")
         running.backend.mode = "throws"
         running.points(1)
         yield* TestClock.adjust("10 seconds")
@@ -469,6 +470,7 @@ describe("a delivered lane", () => {
         yield* TestClock.adjust("10 seconds")
         const messages = lines.map(({ message }) => message).join("\n")
         assert.include(messages, '"latency": recordings are refused: not_finite')
+        assert.include(messages, '"login": fields are left out: unsupported_field')
         assert.include(messages, "a bug in the sink")
         assert.include(messages, "no route to")
         assert.notInclude(messages, "secret")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Logger } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import * as Metrics from "../../src/Metrics.js"
@@ -48,9 +48,15 @@ describe("a broker", () => {
   it.scopedLive("says which port is taken, and leaves none behind", () =>
     Effect.gen(function* () {
       const at = yield* ports
-      const running = yield* Effect.fork(Broker.run(at))
-      const isTaken = Effect.map(Effect.exit(Effect.scoped(startBroker(at))), Exit.isFailure)
-      yield* Effect.repeat(Effect.delay(isTaken, 10), { until: (taken) => taken })
+      const bound = yield* Deferred.make<void>()
+      const running = yield* Effect.fork(
+        Broker.make(at).pipe(
+          Effect.tap(() => Deferred.succeed(bound, undefined)),
+          Effect.flatten,
+          Effect.scoped
+        )
+      )
+      yield* Deferred.await(bound)
       const error = yield* Effect.flip(Broker.run(at))
       assert.strictEqual(error.message, `tcp://127.0.0.1:${at.workerPort} is in use (EADDRINUSE)`)
       yield* Fiber.interrupt(running)

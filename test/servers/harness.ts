@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -48,19 +48,37 @@ export interface Server {
   readonly stop: () => Promise<void>
 }
 
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
+/**
+ * Below those that the system gives to whoever asks for any, as all sockets that connect do: such a one may come by a port that
+ * is free before whom it is for has it, or while that is being started again. Tests that run beside each other have some each.
+ */
+const portsFrom = 10_000
+const portsOfOne = 2_000
+const firstPort = portsFrom + portsOfOne * (Number(process.env["VITEST_POOL_ID"] ?? 0) % 11)
+// Not from the same one in each file: other runs of tests on this machine have the same.
+let portsGiven = Math.floor(Math.random() * (portsOfOne / 2))
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
     const server = createServer()
-    server.on("error", reject)
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.on("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
   })
 
-const poll = async (ready: () => Promise<boolean>, what: string): Promise<void> => {
+/** Nobody else is given it. The next one is free as well: a broker's workers connect to that unless told otherwise. */
+export const freePort = async (): Promise<number> => {
+  for (let tries = 0; tries < portsOfOne; tries++) {
+    const port = firstPort + 2 * (portsGiven++ % (portsOfOne / 2))
+    if ((await isFree(port)) && (await isFree(port + 1))) return port
+  }
+  throw new Error(`no port from ${firstPort} to ${firstPort + portsOfOne - 1} is free`)
+}
+
+/** `ended` throws where there is nothing to wait for any more. */
+const poll = async (ready: () => Promise<boolean>, ended: () => void, what: string): Promise<void> => {
   const end = Date.now() + 20_000
   while (!(await ready().catch(() => false))) {
+    ended()
     if (Date.now() > end) throw new Error(`${what} did not become ready within 20 s`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -90,11 +108,12 @@ export const start = async (
     child = launched
     for (const stream of [launched.stdout, launched.stderr])
       stream.on("data", (text) => (output = (output + text).slice(-maxOutput)))
-    await poll(async () => {
-      if (launched.exitCode !== null) throw new Error(`${name} ended: ${output.slice(-4000)}`)
-      if (typeof ready === "function") return ready(port)
-      return (await fetch(url + ready, { signal: AbortSignal.timeout(1000) })).ok
-    }, name).catch((error: unknown) => {
+    const isReady = async (): Promise<boolean> =>
+      typeof ready === "function" ? ready(port) : (await fetch(url + ready, { signal: AbortSignal.timeout(1000) })).ok
+    const ended = (): void => {
+      if (launched.exitCode !== null || launched.signalCode !== null) throw new Error(`${name} ended`)
+    }
+    await poll(isReady, ended, name).catch((error: unknown) => {
       launched.kill("SIGKILL")
       throw new Error(`${String(error)}\n${output.slice(-4000)}`)
     })
@@ -109,7 +128,15 @@ export const start = async (
   // A test run that is cut short must not leave a server behind.
   const atExit = (): void => void child?.kill("SIGKILL")
   process.once("exit", atExit)
-  await launch()
+  const forget = (): void => {
+    process.off("exit", atExit)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  await launch().catch(async (error: unknown) => {
+    await end("SIGKILL")
+    forget()
+    throw error
+  })
   return {
     url,
     port,
@@ -119,8 +146,7 @@ export const start = async (
     restart: launch,
     stop: async () => {
       await end("SIGKILL")
-      process.off("exit", atExit)
-      rmSync(folder, { recursive: true, force: true })
+      forget()
     }
   }
 }

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Metrics from "../../src/Metrics.js"
 import { decode } from "../../src/encoding/relayReader.js"
+import type * as Worker from "../../src/relay/Worker.js"
 import { joined, ports, publish, startBroker, startWorker, totals } from "../relay/harness.js"
 import { missing } from "./harness.js"
 
@@ -16,6 +17,7 @@ const there = existsSync(`${root}/python3/dist-packages/zmq/__init__.py`) && exi
 const noPython = missing("python3-zmq", there ? python : undefined)
 
 interface Program {
+  readonly tell: (line: string) => Effect.Effect<void>
   readonly lines: ReadonlyArray<string>
   readonly saying: (word: string) => Effect.Effect<void>
   readonly ended: Effect.Effect<number>
@@ -29,7 +31,7 @@ const run = (
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function* () {
     const child: ChildProcess = spawn(command, args, {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, ...env }
     })
     const lines: Array<string> = []
@@ -47,6 +49,7 @@ const run = (
       })
     )
     return {
+      tell: (line) => Effect.sync(() => void child.stdin!.write(`${line}\n`)),
       lines,
       saying: (word) => Effect.asVoid(Effect.repeat(Effect.sleep(5), { until: () => lines.includes(word) })),
       ended: Effect.promise(() => exit)
@@ -60,24 +63,24 @@ const runPython = (code: string, ...args: ReadonlyArray<string | number>) =>
   })
 
 /**
- * Sends as Zibrato's client does, once it hears of the broker; more than the thousand messages at once that a socket keeps by
- * default.
+ * Sends as Zibrato's client does, more than the thousand messages at once that a socket keeps by default; the last of all is one
+ * that nobody else sends. What a socket of this kind sends before it has heard of a subscriber is lost without a word, so it sends
+ * something else until it is told that this has come.
  */
 const client = `
-import sys, time, zmq
-from zmq.utils.monitor import recv_monitor_message
-socket = zmq.Context().socket(zmq.PUB)
+import select, sys, zmq
+context = zmq.Context()
+socket = context.socket(zmq.PUB)
 socket.sndhwm = 0
-monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
 socket.connect("tcp://127.0.0.1:" + sys.argv[1])
-recv_monitor_message(monitor)
-time.sleep(0.3)
+while not select.select([sys.stdin], [], [], 0.02)[0]:
+    socket.send_string("info|Probe")
 for i in range(int(sys.argv[2])):
     level, kind = (("info", "Counter"), ("crit", "Counter"), ("info", "Timer"), ("info", "Gauge"))[i % 4]
     socket.send_string("|".join((level, kind, kind.lower() + "_name", str(0.5 if kind == "Timer" else 2), "1357682400", "web-1")))
-socket.send_string("info|Counter|broken")
-socket.close(1000)
-zmq.Context.instance().term()
+socket.send_multipart((b"info\\0", b"em\\0"))
+socket.close()
+context.term()
 `
 
 /** Prints what it hears, frame by frame in hexadecimal. As a broker of Zibrato's it binds; as a worker of Zibrato's it connects. */
@@ -110,12 +113,14 @@ describe.skipIf(noPython)("with programs in Python", () => {
       yield* startBroker(at)
       const worker = yield* startWorker(at)
       yield* joined(at, worker)
-      const { malformed: before } = (yield* worker.account).unreadable
+      const { malformed, version } = (yield* worker.account).unreadable
+      const until = (isSo: (unreadable: Worker.Account["unreadable"]) => boolean) =>
+        Effect.repeat(Effect.delay(worker.account, 10), { until: ({ unreadable }) => isSo(unreadable) })
       const program = yield* runPython(client, at.port, 1000)
+      yield* until((unreadable) => unreadable.malformed > malformed)
+      yield* program.tell("go on")
       assert.strictEqual(yield* program.ended, 0)
-      yield* Effect.repeat(Effect.delay(worker.account, 10), {
-        until: ({ unreadable }) => unreadable.malformed > before
-      })
+      yield* until((unreadable) => unreadable.version > version)
       yield* worker.stop
       assert.deepStrictEqual(totals(worker.backend.measurements), {
         "info counter_name source=web-1": 500,
