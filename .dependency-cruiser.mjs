@@ -19,6 +19,7 @@ const sinkFolders = {
   Nats: "nats",
   OpenTsdb: "opentsdb",
   Otlp: "otlp",
+  PrometheusRemoteWrite: "prometheusRemoteWrite",
   StatsD: "statsd",
   ZeroMq: "zeromq"
 }

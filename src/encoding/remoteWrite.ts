@@ -29,8 +29,6 @@ export interface Dialect extends Pick<Families.Dialect, "escaping" | "conflicts"
   readonly histograms: "classic" | "native" | "both"
   /** By unit, those of buckets with names where a distribution has none of its own. */
   readonly boundaries: (unit: string | undefined) => ReadonlyArray<number>
-  /** Of all series that have no such tag. */
-  readonly labels: ReadonlyArray<Tag>
   /** The most samples of a request that is not of one measurement. */
   readonly maxSamples: number
 }
@@ -150,7 +148,7 @@ export const spell =
   }
 
 export const make = (dialect: Dialect): Encoder => {
-  const { boundaries, conflicts, escaping, histograms, labels: common, maxSamples, version } = dialect
+  const { boundaries, conflicts, escaping, histograms, maxSamples, version } = dialect
   const claims = { escaping, conflicts, claims: "all" } as const
   const symbols = new Map<string, Interned>()
   let families = new Map<string, string | undefined>()
@@ -205,7 +203,6 @@ export const make = (dialect: Dialect): Encoder => {
       if (labels.has(label)) return { drop: "invalid", reason: `two of its tags are the label ${quote(label)}` }
       labels.set(label, value)
     }
-    for (const [label, value] of common) if (!labels.has(label)) labels.set(label, value)
     return [...labels]
   }
 

@@ -28,6 +28,7 @@ import * as RemoteWrite from "../encoding/remoteWrite.js"
 import { compress } from "../encoding/snappy.js"
 import type { Metrics } from "../Metrics.js"
 import * as Sink from "../Sink.js"
+import { processName } from "../transport/host.js"
 import * as Http from "../transport/http.js"
 import * as Poster from "../transport/poster.js"
 import { judge } from "./prometheusRemoteWrite/answers.js"
@@ -218,6 +219,13 @@ const scoped = (options: Options, writer: Writer): Effect.Effect<Sink.Sink<Paylo
 const define = <E = never>(
   options: Options,
   startup: (writer: Writer) => Effect.Effect<void, E> = () => Effect.void
+): Effect.Effect<Sink.Definition<Payload, E | Sink.InvalidOption, HttpClient.HttpClient | Scope.Scope>> =>
+  Effect.map(processName, (instance) => defined(options, startup, instance))
+
+const defined = <E>(
+  options: Options,
+  startup: (writer: Writer) => Effect.Effect<void, E>,
+  instance: string
 ): Sink.Definition<Payload, E | Sink.InvalidOption, HttpClient.HttpClient | Scope.Scope> => ({
   sink: sinkName,
   overwrites: "ms",
@@ -227,7 +235,7 @@ const define = <E = never>(
     batchSize: usualBatch,
     batchBytes: 4_000_000,
     ambiguous: "retry",
-    hostTag: "none",
+    hostTag: { key: "instance", value: instance },
     resend: "always"
   },
   delivery: options,
@@ -254,7 +262,7 @@ const define = <E = never>(
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<Metrics, Sink.InvalidOption, HttpClient.HttpClient> =>
-  Sink.layerEffect(Effect.sync(() => define(options)))
+  Sink.layerEffect(Effect.suspend(() => define(options)))
 
 /**
  * As `layer`, with `fetch` under it.
@@ -282,7 +290,7 @@ export const layerFetch = (options: Options): Layer.Layer<Metrics, Sink.InvalidO
 export const layerChecked = (
   options: Options
 ): Layer.Layer<Metrics, Sink.InvalidOption | Sink.SinkError, HttpClient.HttpClient> =>
-  Sink.layerEffect(Effect.sync(() => define(options, (writer) => bounded(options)(probe(writer)))))
+  Sink.layerEffect(Effect.suspend(() => define(options, (writer) => bounded(options)(probe(writer)))))
 
 /**
  * As `layer`, with options from a configuration.
@@ -302,4 +310,4 @@ export const layerChecked = (
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
 ): Layer.Layer<Metrics, Sink.InvalidOption | ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Sink.layerEffect(Effect.map(Config.unwrap(config), (options) => define(options)))
+  Sink.layerEffect(Effect.flatMap(Config.unwrap(config), (options) => define(options)))

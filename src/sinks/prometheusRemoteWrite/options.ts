@@ -2,13 +2,13 @@
  * The options of the sink that writes to Prometheus, and what they come to. A combination that cannot work is an error when the
  * layer is built.
  */
-import { Effect, Redacted } from "effect"
+import { type Effect, Redacted } from "effect"
 import * as Checks from "../../delivery/checks.js"
 import type { Dialect, Version } from "../../encoding/remoteWrite.js"
 import { isBoundaries, usual, usualSeconds } from "../../recording/boundaries.js"
 import type { DeliveryOptions, InvalidOption } from "../../Sink.js"
-import { basic, type Credentials, type Secret, secretOf } from "../../transport/credentials.js"
-import { processName } from "../../transport/host.js"
+import type { Credentials, Secret } from "../../transport/credentials.js"
+import { authorizationOf, checkLogin } from "../../transport/login.js"
 import { baseOf, headersOf } from "../../transport/poster.js"
 
 /** What it is called unless it is given a name. */
@@ -18,8 +18,10 @@ export const sinkName = "prometheus-remote-write"
 export const usualBatch = 2000
 
 /**
- * All but `url` have defaults, also those of delivery: here at most 2000 samples and 4 MB a request, and `resend: "always"`, which
- * tells all series each time, as Prometheus takes one for gone that it has not heard of for 5 minutes.
+ * All but `url` have defaults, also those of delivery: here at most 2000 samples and 4 MB a request; `resend: "always"`, which tells
+ * all series each time, as Prometheus takes one for gone that it has not heard of for 5 minutes; and as `hostTag` the label
+ * `instance`, of the host's name and something that is another each time: two processes that write the same series spoil each
+ * other's totals.
  *
  * @since 0.1.0
  * @category models
@@ -51,11 +53,6 @@ export interface Options extends DeliveryOptions {
    * or as they are (`"utf-8"`), which takes Prometheus 3. Default `"underscores"`.
    */
   readonly names?: "underscores" | "utf-8" | undefined
-  /**
-   * The label `instance` of all series, `""` for none. Two processes that write the same series spoil each other's totals. Default:
-   * the host's name, and something that is another each time.
-   */
-  readonly instance?: string | undefined
   /** Whether the close tells that all series have ended, so that they are not shown for 5 minutes more. Default `false`. */
   readonly staleMarkers?: boolean | undefined
   /** Sent as `Bearer`. */
@@ -84,12 +81,10 @@ export const escapingOf = ({ names }: Pick<Options, "names">): "underscores" | "
   names === "utf-8" ? "allow-utf-8" : "underscores"
 
 export const resolveTarget = (options: Options): Effect.Effect<Target, InvalidOption> =>
-  Effect.flatMap(processName, (process) =>
-    Checks.checked(options.name ?? sinkName, (refuse) => resolve(options, process, refuse))
-  )
+  Checks.checked(options.name ?? sinkName, (refuse) => resolve(options, refuse))
 
-const resolve = (options: Options, process: string, refuse: Checks.Refuse): Target | undefined => {
-  const { boundaries, instance = process, password, path = "/api/v1/write", staleMarkers = false, token } = options
+const resolve = (options: Options, refuse: Checks.Refuse): Target | undefined => {
+  const { boundaries, password, path = "/api/v1/write", staleMarkers = false, token } = options
   const base = baseOf(options.url, path === "/api/v1/write" ? /\/(api\/v1\/write)?\/?$/ : /\/$/, refuse)
   if (typeof path !== "string" || !/^(\/[\w.~!$&'()*+,;=:@%-]*)+$/.test(path)) {
     refuse("path", Checks.show(path), "a path that starts with a slash, without query")
@@ -100,9 +95,8 @@ const resolve = (options: Options, process: string, refuse: Checks.Refuse): Targ
   if (boundaries !== undefined && !isBoundaries(boundaries)) {
     refuse("boundaries", Checks.show(boundaries), "a list of ascending numbers")
   }
-  if (typeof instance !== "string") refuse("instance", Checks.show(instance), "a text")
   if (typeof staleMarkers !== "boolean") refuse("staleMarkers", Checks.show(staleMarkers), "true or false")
-  checkCredentials(options, refuse)
+  checkLogin(options, refuse)
   const headers = headersOf(options.headers, refuse)
   const hasSecrets = (token ?? password) !== undefined || Object.values(options.headers ?? {}).some(Redacted.isRedacted)
   if (base === undefined) return undefined
@@ -114,7 +108,6 @@ const resolve = (options: Options, process: string, refuse: Checks.Refuse): Targ
       conflicts: "rename",
       histograms,
       boundaries: (unit) => boundaries ?? (unit === "s" ? usualSeconds : usual),
-      labels: instance === "" ? [] : [["instance", instance]],
       maxSamples: options.batchSize ?? usualBatch
     },
     staleMarkers,
@@ -122,34 +115,4 @@ const resolve = (options: Options, process: string, refuse: Checks.Refuse): Targ
     authorization: authorizationOf(options),
     isInClear: hasSecrets && base.isInClear
   }
-}
-
-// Line breaks would be headers of their own; a password is in Base64, so it may be anything.
-const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
-
-const tokenExpected = "of visible ASCII characters only"
-
-const checkCredentials = ({ password, token, username }: Options, refuse: Checks.Refuse): void => {
-  if (Redacted.isRedacted(token) && !isToken(Redacted.value(token))) refuse("token", "<redacted>", tokenExpected)
-  if (token !== undefined && (username !== undefined || password !== undefined)) {
-    refuse("token", "<redacted>", "given together with username and password: it is one or the other")
-  }
-  if ((username === undefined) !== (password === undefined)) {
-    refuse(username === undefined ? "username" : "password", "undefined", "given: user name and password go together")
-  }
-  if (username !== undefined && (username === "" || /[:\p{Cc}]/u.test(username))) {
-    refuse("username", Checks.show(username), "a name without colon and control characters")
-  }
-}
-
-const authorizationOf = ({ password, token, username }: Options): Target["authorization"] => {
-  if (token !== undefined) {
-    return Effect.flatMap(secretOf("token", token), (secret) =>
-      isToken(secret)
-        ? Effect.succeed({ header: Redacted.make(`Bearer ${secret}`), secrets: [Redacted.make(secret)] })
-        : Effect.fail(`the token is not ${tokenExpected}`)
-    )
-  }
-  if (username === undefined || password === undefined) return Effect.succeed(undefined)
-  return Effect.map(secretOf("password", password), (secret) => basic(username, secret, secret))
 }
