@@ -20,6 +20,7 @@ const sinkFolders = {
   OpenTsdb: "opentsdb",
   Otlp: "otlp",
   PrometheusRemoteWrite: "prometheusRemoteWrite",
+  Pushgateway: "pushgateway",
   StatsD: "statsd",
   ZeroMq: "zeromq"
 }

@@ -98,7 +98,7 @@ describe.skipIf(noPrometheus !== false)(`Prometheus, written to${title(noPrometh
       )
       assert.deepStrictEqual(yield* query("histogram_count(seen_took_seconds)"), { "": 4 })
       const { "": median } = yield* query("histogram_quantile(0.5, seen_took_seconds)")
-      assert.closeTo(median!, 0.02, 0.0002)
+      assert.closeTo(median!, 0.02, 0.002)
       assert.deepStrictEqual(yield* query("histogram_sum(seen_size)"), { "": -3 })
       assert.deepStrictEqual(yield* query("histogram_fraction(-10, -2, seen_size)"), { "": 0.5 })
     })
@@ -125,7 +125,7 @@ describe.skipIf(noPrometheus !== false)(`Prometheus, written to${title(noPrometh
       })
       const options = { schedule: Schedule.fixed("20 millis"), requestTimeout: "100 millis" } as const
       const { ledger } = yield* run(layer({ ...options, shutdownTimeout: "10 seconds" }), program)
-      assert.deepStrictEqual([ledger.recorded, ledger.delivered, ledger.dropped.rejected], [30, 30, 0])
+      assert.deepStrictEqual([ledger.recorded, ledger.delivered, ledger.dropped], [30, 30, {}])
       assert.deepStrictEqual(yield* query("stopped_total"), { stopped_total: 30 })
     })
   )
