@@ -20,7 +20,12 @@ import { numberOf, sameNames } from "./scalars.js"
 
 export { bucketsOf } from "./otlp.js"
 
-/** Of the protocol. */
+/**
+ * Of the protocol.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Version = 1 | 2
 
 export interface Dialect extends Pick<Families.Dialect, "escaping" | "conflicts"> {

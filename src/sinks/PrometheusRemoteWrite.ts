@@ -56,7 +56,7 @@ export interface Payload extends RemoteWrite.Body {
  * @since 0.1.0
  * @category models
  */
-export type { Body } from "../encoding/remoteWrite.js"
+export type { Body, Version } from "../encoding/remoteWrite.js"
 
 const contentTypes = {
   1: "application/x-protobuf",

@@ -1,6 +1,6 @@
 /** What is pushed to Prometheus, VictoriaMetrics and the Pushgateway, as they have it then. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Schedule } from "effect"
+import { Effect, type Layer, Logger, Schedule } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"

@@ -133,7 +133,9 @@ describe("PrometheusRemoteWrite", () => {
       Effect.gen(function* () {
         const program = Effect.zipRight(one, Metrics.increment(hits, { tags: { instance: "own" } }))
         const instances = Effect.map(run(taken, program, { hostTag: undefined }), ({ server }) =>
-          toldIn(server)[0]!.map(({ labels }) => labels["instance"]!).sort()
+          toldIn(server)[0]!
+            .map(({ labels }) => labels["instance"]!)
+            .sort()
         )
         const [first, second] = [yield* instances, yield* instances]
         assert.include(first, "own")
