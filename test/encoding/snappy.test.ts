@@ -35,6 +35,17 @@ describe("snappy", () => {
     }
   })
 
+  it("is right for copies of any length, from near and far", () => {
+    const start = noise(80)
+    for (const distance of [100, 2040, 2047, 2048, 2049, 4000, 60_000]) {
+      for (const length of [4, 5, 8, 11, 12, 13, 59, 60, 64, 65, 68, 69]) {
+        const zeros = new Uint8Array(distance - start.length)
+        // From the second byte on: the first one is not looked at.
+        same(Uint8Array.from([...start, ...zeros, ...start.slice(1, 1 + length), ...noise(120).slice(90)]))
+      }
+    }
+  })
+
   it("makes what repeats shorter, and what does not hardly longer", () => {
     const text = new TextEncoder().encode(
       Array.from({ length: 2000 }, (_, i) => `http_requests_total{route="${i % 9}"}`).join()
