@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
@@ -187,6 +188,21 @@ describe("where a pipe is", () => {
       }
       yield* Effect.scoped(open({ dir }))
       assert.strictEqual(readdirSync(dir).length, 4)
+    })
+  )
+
+  it.scopedLive("leaves what another process is only making, and removes it where that never came to be", () =>
+    Effect.gen(function* () {
+      const dir = yield* scratch
+      // As of a process in another container: here its number is nobody's.
+      const begun = join(dir, ".4000000-abcdef")
+      mkdirSync(begun, { mode: 0o700 })
+      execFileSync("mkfifo", [join(begun, "0")])
+      yield* Effect.scoped(open({ dir }))
+      assert.deepStrictEqual(readdirSync(begun), ["0"])
+      utimesSync(begun, 0, 0)
+      yield* Effect.scoped(open({ dir }))
+      assert.deepStrictEqual(readdirSync(dir), [])
     })
   )
 })
