@@ -41,10 +41,13 @@ export const etsy = async (folder: string): Promise<Daemon> => {
       })
     })
   let child: ChildProcess | undefined
+  // A test run that is cut short must not leave it behind.
+  const atExit = (): void => void child?.kill("SIGKILL")
   return {
     port,
     start: async () => {
       child = spawn(process.execPath, [script, file], { stdio: "ignore" })
+      process.once("exit", atExit)
       const end = Date.now() + 20_000
       while (
         !(await ask("counters").then(
@@ -57,6 +60,7 @@ export const etsy = async (folder: string): Promise<Daemon> => {
       }
     },
     stop: async () => {
+      process.off("exit", atExit)
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
       child.kill("SIGCONT")
       child.kill("SIGKILL")
