@@ -125,8 +125,12 @@ export const start = async (
       child.kill("SIGCONT")
       child.kill(signal)
     })
-  // A test run that is cut short must not leave a server behind.
-  const atExit = (): void => void child?.kill("SIGKILL")
+  // A test run that is cut short must leave neither a server nor its data behind.
+  const atExit = (): void => {
+    child?.kill("SIGKILL")
+    // It may be writing still.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  }
   process.once("exit", atExit)
   const forget = (): void => {
     process.off("exit", atExit)
