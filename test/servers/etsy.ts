@@ -48,14 +48,14 @@ export const etsy = async (folder: string): Promise<Daemon> => {
     start: async () => {
       child = spawn(process.execPath, [script, file], { stdio: "ignore" })
       process.once("exit", atExit)
-      const end = Date.now() + 20_000
+      const end = Date.now() + 40_000
       while (
         !(await ask("counters").then(
           () => true,
           () => false
         ))
       ) {
-        if (Date.now() > end) throw new Error("statsd did not become ready within 20 s")
+        if (Date.now() > end) throw new Error("statsd did not become ready within 40 s")
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },

@@ -76,10 +76,10 @@ export const freePort = async (): Promise<number> => {
 
 /** `ended` throws where there is nothing to wait for any more. */
 const poll = async (ready: () => Promise<boolean>, ended: () => void, what: string): Promise<void> => {
-  const end = Date.now() + 20_000
+  const end = Date.now() + 40_000
   while (!(await ready().catch(() => false))) {
     ended()
-    if (Date.now() > end) throw new Error(`${what} did not become ready within 20 s`)
+    if (Date.now() > end) throw new Error(`${what} did not become ready within 40 s`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
