@@ -30,7 +30,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "servers", include: ["test/servers/**/*.test.ts"], testTimeout: 30_000 }
+        test: { name: "servers", include: ["test/servers/**/*.test.ts"], testTimeout: 60_000 }
       },
       { extends: true, test: { name: "house", include: ["test/house/**/*.test.ts"], testTimeout: 60_000 } },
       {

@@ -1,5 +1,8 @@
 // @ts-check
-/** Sends points to a write endpoint: `http.mjs <subject> <points> <port> <points that are sent before, and not counted>`. */
+/**
+ * Sends points to a write endpoint: `http.mjs <subject> <points> <port> <of the start> <before>`. The points of the start are
+ * counted apart, those that are sent between it and the others not at all.
+ */
 import { InfluxDB, Point } from "@influxdata/influxdb-client"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, ManagedRuntime, Schedule } from "effect"
@@ -10,7 +13,7 @@ import { tagKeys, tagSets, tagValues } from "../rows/inputs.mjs"
 import { silently } from "../ours.mjs"
 import { report } from "./meters.mjs"
 
-const [, , subject, amount, port, before] = process.argv
+const [, , subject, amount, port, ofStart, before] = process.argv
 const url = `http://127.0.0.1:${port}`
 const batch = 5000
 const inFlight = 2
@@ -148,8 +151,9 @@ const cpuMillis = (/** @type {NodeJS.CpuUsage} */ { system, user }) => (user + s
 
 const atStart = process.cpuUsage()
 const sender = await /** @type {() => Sender} */ (subjects[subject ?? ""])()
-await sender.send(Number(before))
+await sender.send(Number(ofStart))
 const startCpuMillis = cpuMillis(process.cpuUsage(atStart))
+await sender.send(Number(before))
 
 const warm = process.cpuUsage()
 const start = process.hrtime.bigint()

@@ -88,13 +88,19 @@ export class BodyOutput extends Output {
   private view = new DataView(this.bytes.buffer)
 
   override reserve(needed: number): void {
+    // Not told by the arrays' buffers: to ask for one costs more than to write a number.
+    if (this.at + needed <= this.bytes.length) return
     super.reserve(needed)
-    if (this.view.buffer !== this.bytes.buffer) this.view = new DataView(this.bytes.buffer)
+    this.view = new DataView(this.bytes.buffer)
   }
 
   /** At most 8 bytes. */
   varint(value: number): void {
     const { bytes } = this
+    if (value < 128) {
+      bytes[this.at++] = value
+      return
+    }
     let rest = value
     for (; rest >= 0x8000_0000; rest = Math.floor(rest / 128)) bytes[this.at++] = (rest % 128) | 128
     for (rest |= 0; rest > 127; rest >>>= 7) bytes[this.at++] = rest | 128
@@ -129,6 +135,14 @@ export class BodyOutput extends Output {
   }
 
   text(text: string): void {
+    if (text.length < 128 / 3) {
+      // Its length in UTF-8 takes one byte.
+      this.reserve(128)
+      const end = Bytes.writeText(this.bytes, this.at + 1, text)
+      this.bytes[this.at] = end - this.at - 1
+      this.at = end
+      return
+    }
     const bytes = Bytes.encode(text)
     this.reserve(bytes.length + 8)
     this.varint(bytes.length)

@@ -4,7 +4,7 @@
  * some constant times the body's bytes, and no body has more than `maxCount` measurements.
  */
 import { Histogram, type OwnBuckets } from "../recording/histogram.js"
-import type { Distribution, FieldValue, Measurement, Series, Tag } from "../recording/measurement.js"
+import type { Distribution, FieldValue, Measurement, Point, Series, Tag } from "../recording/measurement.js"
 import { Int, UInt } from "../recording/measurement.js"
 import { identityLength, maxIdentityLength } from "../recording/tags.js"
 import type { Header } from "./relayFrame.js"
@@ -41,6 +41,12 @@ const fail = (reason: string): never => {
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** What is zigzagged to that. Not by `%`, which is slow where numbers may be beyond 32 bits. */
+const unzigzag = (value: number): number => {
+  const half = Math.floor(value / 2)
+  return 2 * half === value ? half : -half - 1
+}
 
 const ascends = (values: ReadonlyArray<number>): boolean =>
   values.every((value, i) => value - value === 0 && (i === 0 || value > values[i - 1]!))
@@ -80,8 +86,10 @@ class Reader {
   }
 
   private varint(): number {
-    let value = 0
-    for (let factor = 1; factor <= 2 ** 49; factor *= 128) {
+    const first = this.byte()
+    if (first < 128) return first
+    let value = first & 127
+    for (let factor = 128; factor <= 2 ** 49; factor *= 128) {
       const byte = this.byte()
       value += (byte & 127) * factor
       if (byte < 128) return Number.isSafeInteger(value) ? value : fail("a number in it is too large")
@@ -90,8 +98,7 @@ class Reader {
   }
 
   private signed(): number {
-    const value = this.varint()
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+    return unzigzag(this.varint())
   }
 
   /** Of something of which each takes a byte at least. */
@@ -118,9 +125,7 @@ class Reader {
 
   private number(): number {
     const value = this.varint()
-    if (value === 0) return this.finite()
-    const zigzag = value - 1
-    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+    return value === 0 ? this.finite() : unzigzag(value - 1)
   }
 
   private whole(): number {
@@ -201,7 +206,7 @@ class Reader {
       if (!Number.isSafeInteger(this.millis) || this.nanos >= 1_000_000) fail("a time in it is none")
     }
     const { millis, nanos } = this
-    if (tag === "point") return { _tag: tag, series, weight, millis, nanos, ...this.point(bits) }
+    if (tag === "point") return this.point(series, weight, bits)
     if (!(bits & flags.sameStart)) this.start = this.millis - this.signed()
     if (!Number.isSafeInteger(this.start)) fail("a time in it is none")
     if (tag === "distribution") {
@@ -259,11 +264,8 @@ class Reader {
     return { histogram, buckets }
   }
 
-  private point(bits: number): {
-    readonly fieldNames: ReadonlyArray<string>
-    readonly fieldValues: ReadonlyArray<FieldValue>
-    readonly sampleRate: number
-  } {
+  private point(series: Series, weight: number, bits: number): Point {
+    const { millis, nanos } = this
     const sampleRate = bits & flags.sampled ? this.float() : 1
     // What it stands for has to be a number of recordings.
     if (!(sampleRate <= 1 && Number.isSafeInteger(Math.round(1 / sampleRate)))) fail("a sample rate in it is none")
@@ -275,7 +277,7 @@ class Reader {
       fieldNames.push(this.word())
       fieldValues.push(this.field())
     }
-    return { fieldNames, fieldValues, sampleRate }
+    return { _tag: "point", series, weight, millis, nanos, fieldNames, fieldValues, sampleRate }
   }
 
   private field(): FieldValue {

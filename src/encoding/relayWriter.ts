@@ -43,8 +43,7 @@ const badLevel: Fault = { drop: "invalid", reason: "its level contains NUL, whic
 
 const wholeFault = (value: number, isUnsigned: boolean): Fault | undefined => {
   if (!Number.isInteger(value)) return value - value === 0 ? notWhole : notFinite
-  const [least, beyond] = isUnsigned ? [0, 2 ** 64] : [-(2 ** 63), 2 ** 63]
-  return value >= least && value < beyond ? undefined : outOfRange
+  return value >= (isUnsigned ? 0 : -(2 ** 63)) && value < (isUnsigned ? 2 ** 64 : 2 ** 63) ? undefined : outOfRange
 }
 
 /** A text, and where it is in the body that is being written. */
@@ -335,15 +334,16 @@ export const make = (): Encode => {
     const most = Math.min(measurements.length, maxCount)
     let bytes = 0
     let index = 0
+    let writer: LevelWriter | undefined
     for (; index < most; index++) {
       const measurement = measurements[index]!
-      const writer = writerOf(measurement.series.level)
-      const isNew = !open.has(writer)
-      if (isNew) {
-        writer.begin()
+      const { level } = measurement.series
+      if (writer === undefined || writer.level !== level) {
+        writer = writerOf(level)
+        if (!open.has(writer)) writer.begin()
         open.add(writer)
       }
-      const around = isNew ? headerBytes : 0
+      const around = writer.indices.length === 0 ? headerBytes : 0
       const taken = writer.write(measurement, index, maxBytes - bytes - around)
       const { fault } = writer.output
       if (fault === undefined && bytes + around + taken <= maxBytes) bytes += around + taken

@@ -9,6 +9,7 @@ import type { Instrument } from "./instrument.js"
 import { Catalog, type Keeper } from "./catalog.js"
 import type { Count, Distribution, FieldValue, Gauge, Measurement, Point, Tag } from "./measurement.js"
 import { type Notice, Notices, short } from "./notices.js"
+import { OwnPoint } from "./point.js"
 import type { PointQueue } from "./queue.js"
 import * as Series from "./series.js"
 
@@ -140,16 +141,7 @@ export class Lane implements Target, Keeper {
       atMillis = stamps.millis
       atNanos = stamps.nanos
     }
-    const point: Point = {
-      _tag: "point",
-      series,
-      weight: times,
-      millis: atMillis,
-      nanos: atNanos,
-      fieldNames,
-      fieldValues,
-      sampleRate: sampleRate * keptAt
-    }
+    const point = new OwnPoint(series, times, atMillis, atNanos, fieldNames, fieldValues, sampleRate * keptAt)
     // Series are shared, but a queue of points that each have their own holds all of them.
     this.queue.offer(point, bytes + pointOverhead + 2 * series.key.length)
   }

@@ -54,11 +54,9 @@ interface Writer {
   readonly target: Target
   readonly encode: InfluxLine.Encode
   /** Posts what is in line protocol, `lines` lines of it. */
-  readonly write: (
-    destination: string,
-    body: Uint8Array,
-    lines: number
-  ) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
+  readonly writeTo: (
+    destination: string
+  ) => (body: Uint8Array, lines: number) => Effect.Effect<Sink.WriteResult, Sink.SinkError>
   readonly ping: Effect.Effect<void, Sink.SinkError>
 }
 
@@ -83,36 +81,38 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
       return Effect.flatMap(send(1, { method: "POST", url: target.queryUrl, body }), settle)
     }
 
-    const write: Writer["write"] = (destination, bytes, lines) => {
-      const request = { method: "POST", url: target.writeUrl(destination), body: { bytes, contentType } } as const
-      const post = send(lines, request)
-      return Effect.flatMap(post, (verdict) =>
-        verdict._tag === "NoDatabase" && target.createDatabase
-          ? createDatabase(destination).pipe(Effect.zipRight(post), Effect.flatMap(settle))
-          : settle(verdict)
-      )
+    const writeTo: Writer["writeTo"] = (destination) => {
+      const url = target.writeUrl(destination)
+      return (bytes, lines) => {
+        const post = send(lines, { method: "POST", url, body: { bytes, contentType } })
+        return Effect.flatMap(post, (verdict) =>
+          verdict._tag === "NoDatabase" && target.createDatabase
+            ? createDatabase(destination).pipe(Effect.zipRight(post), Effect.flatMap(settle))
+            : settle(verdict)
+        )
+      }
     }
 
     const ping = Effect.flatMap(send(1, { method: "GET", url: target.pingUrl }), settle)
 
-    return { target, encode: InfluxLine.make(target), write, ping: Effect.asVoid(ping) }
+    return { target, encode: InfluxLine.make(target), writeTo, ping: Effect.asVoid(ping) }
   })
 
 const settle = (verdict: Verdict): Effect.Effect<Sink.WriteResult, Sink.SinkError> =>
   verdict._tag === "Written" ? Effect.succeed(verdict.result) : Effect.fail(verdict.error)
 
-const sinkOf = ({ encode, write }: Writer, destination: string): Sink.Sink<Uint8Array> => ({
-  encode,
-  write: ({ measurements, payload }) => write(destination, payload, measurements.length)
-})
+const sinkOf = ({ encode, writeTo }: Writer, destination: string): Sink.Sink<Uint8Array> => {
+  const write = writeTo(destination)
+  return { encode, write: ({ measurements, payload }) => write(payload, measurements.length) }
+}
 
 /** Servers skip comments, but look up the database and the credentials first. */
 const comment = new TextEncoder().encode("# effect-metrics asks whether it may write here")
 
-const probe = ({ ping, target, write }: Writer): Effect.Effect<void, Sink.SinkError> =>
+const probe = ({ ping, target, writeTo }: Writer): Effect.Effect<void, Sink.SinkError> =>
   typeof target.destination === "function"
     ? ping
-    : write(target.destination, comment, 1).pipe(
+    : writeTo(target.destination)(comment, 1).pipe(
         // It got as far as the lines, and found none.
         Effect.catchTag("Rejected", () => Effect.void),
         Effect.asVoid

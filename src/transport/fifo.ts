@@ -20,7 +20,7 @@ import { Cause, Effect, FiberSet } from "effect"
 import type { Scope } from "effect"
 import { type Modules, modules, type Opened, Pipe } from "./fifoPipe.js"
 import { PipeError } from "./fifoFailure.js"
-import { errorOf, type Place, type PlaceOptions, prepare } from "./fifoPlace.js"
+import { errorOf, type Place, type PlaceOptions, prepare, showLife, unopened } from "./fifoPlace.js"
 import { made } from "./fifoWorker.js"
 
 export interface FifoOptions extends PlaceOptions {
@@ -41,7 +41,13 @@ export const serve = (options: FifoOptions): Effect.Effect<Place, PipeError, Sco
   Effect.gen(function* () {
     const node = yield* modules
     const place = yield* prepare(options)
-    yield* makePipe(node, place, options.mode)
+    yield* makePipes(node, place, options.mode)
+    yield* Effect.acquireRelease(
+      inFolder(place, () => showLife(node.fs, place.folder)),
+      (fd) => Effect.sync(() => node.fs.closeSync(fd))
+    )
+    // Unlike a move, it takes nobody's name away.
+    yield* inFolder(place, () => node.fs.linkSync(`${place.folder}/0`, place.path))
     const run = yield* FiberSet.makeRuntime<never>()
     const opened = (pipe: Pipe, one: Opened): void => {
       run(
@@ -63,25 +69,16 @@ export const serve = (options: FifoOptions): Effect.Effect<Place, PipeError, Sco
   })
 
 /** Node has no call for it. */
-const makePipe = (
-  { childProcess, fs }: Modules,
-  { folder, path }: Place,
-  mode: number
-): Effect.Effect<void, PipeError> =>
+const makePipes = ({ childProcess }: Modules, { folder }: Place, mode: number): Effect.Effect<void, PipeError> =>
   Effect.async((resume) => {
-    const names = Array.from({ length: made }, (_, slot) => `${folder}/${slot}`)
-    childProcess.execFile("mkfifo", ["-m", mode.toString(8), ...names], (error) => {
-      try {
-        if (error !== null) {
-          const code: unknown = error.code
-          const reason = code === "ENOENT" ? "the program mkfifo is not there" : "mkfifo failed"
-          throw new PipeError({ path: folder, reason })
-        }
-        // Unlike a move, it takes nobody's name away.
-        fs.linkSync(`${folder}/0`, path)
-        resume(Effect.void)
-      } catch (error) {
-        resume(Effect.fail(errorOf(path, "the pipe cannot be made", error)))
-      }
+    const names = [...Array.from({ length: made }, (_, slot) => String(slot)), unopened]
+    const paths = names.map((name) => `${folder}/${name}`)
+    childProcess.execFile("mkfifo", ["-m", mode.toString(8), ...paths], (error) => {
+      if (error === null) return resume(Effect.void)
+      const reason = error.code === "ENOENT" ? "the program mkfifo is not there" : "mkfifo failed"
+      resume(Effect.fail(new PipeError({ path: folder, reason })))
     })
   })
+
+const inFolder = <A>({ path }: Place, use: () => A): Effect.Effect<A, PipeError> =>
+  Effect.try({ try: use, catch: (error) => errorOf(path, "the pipe cannot be made", error) })

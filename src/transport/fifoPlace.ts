@@ -95,7 +95,6 @@ export const prepare = ({ dir, isShared, name }: PlaceOptions) =>
           if (taken.has(path)) {
             throw new PipeError({ path, reason: "this process has this pipe already: give one of the two a suffix" })
           }
-          clearPath(fs, path, uid)
           // Readers of statvent's open whatever a folder holds, and fail over another folder in it.
           const candidates = isShared
             ? [
@@ -103,6 +102,7 @@ export const prepare = ({ dir, isShared, name }: PlaceOptions) =>
                 { in: parent, start: "." }
               ]
             : [{ in: parent, start: "." }]
+          clearPath(fs, path, candidates, uid)
           const folder = makeFolder(fs, candidates, `${process.pid}-`, fs.statSync(parent).dev)
           try {
             clearDead(fs, candidates, parent, uid)
@@ -158,15 +158,21 @@ const checkAbove = (fs: typeof Fs, folder: string, dir: string): void => {
   throw new PipeError({ path: dir, reason: `other users could replace it, as they may write to ${folder}` })
 }
 
+interface Candidate {
+  readonly in: string
+  /** What the folder's name starts with. */
+  readonly start: string
+}
+
 /** Removes a pipe of ours that a process with the same number left behind. */
-const clearPath = (fs: typeof Fs, path: string, uid: number): void => {
+const clearPath = (fs: typeof Fs, path: string, candidates: ReadonlyArray<Candidate>, uid: number): void => {
   const stats = fs.lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return
   if (!stats.isFIFO()) {
     throw new PipeError({ path, reason: `it is ${stats.isSymbolicLink() ? "a symbolic link, and " : ""}not a pipe` })
   }
   if (stats.uid !== uid) throw new PipeError({ path, reason: "it belongs to another user" })
-  if (hasWriter(fs, path)) {
+  if (pipesInUse(fs, candidates, uid).has(stats.ino) || hasWriter(fs, path)) {
     throw new PipeError({
       path,
       reason: "another process writes it: one with the same number in another container? Give this one a suffix"
@@ -188,10 +194,75 @@ const hasWriter = (fs: typeof Fs, path: string): boolean => {
   }
 }
 
-interface Candidate {
-  readonly in: string
-  /** What the folder's name starts with. */
-  readonly start: string
+/**
+ * A pipe in the folder that is no reader's: it is open for writing for as long as its process is there, in whatever container,
+ * while the others are only as far as their thread has come, which a busy machine keeps from running.
+ */
+const sign = "alive"
+/** What it is called until it is open. */
+export const unopened = "unopened"
+/** How long a folder may be there without the sign. */
+const startMillis = 10_000
+
+/** Opens the sign, which is there as {@link unopened}, until what this gives is closed. */
+export const showLife = (fs: typeof Fs, folder: string): number => {
+  const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
+  // Who writes must not wait for a reader.
+  const reader = fs.openSync(`${folder}/${unopened}`, O_RDONLY | O_NONBLOCK)
+  try {
+    const fd = fs.openSync(`${folder}/${unopened}`, O_WRONLY | O_NONBLOCK)
+    fs.renameSync(`${folder}/${unopened}`, `${folder}/${sign}`)
+    return fd
+  } finally {
+    fs.closeSync(reader)
+  }
+}
+
+interface Folder {
+  readonly path: string
+  /** Of the process that made it, in its container. */
+  readonly pid: number
+}
+
+/** This user's, of all processes. */
+const foldersIn = (fs: typeof Fs, candidates: ReadonlyArray<Candidate>, uid: number): ReadonlyArray<Folder> =>
+  candidates.flatMap(({ in: above, start }) =>
+    list(fs, above).flatMap((name) => {
+      const pid = name.startsWith(start) ? /^(\d+)-\w{6}$/.exec(name.slice(start.length))?.[1] : undefined
+      if (pid === undefined) return []
+      const path = `${above}/${name}`
+      const stats = fs.lstatSync(path, { throwIfNoEntry: false })
+      return stats?.isDirectory() === true && stats.uid === uid ? [{ path, pid: Number(pid) }] : []
+    })
+  )
+
+const isInUse = (fs: typeof Fs, { path }: Folder, uid: number): boolean => {
+  const isWritten = (name: string): boolean => {
+    try {
+      return isOurs(fs, `${path}/${name}`, uid) && hasWriter(fs, `${path}/${name}`)
+    } catch (error) {
+      // Whatever else keeps it from being looked at, it is there.
+      return codeOf(error) !== "ENOENT"
+    }
+  }
+  const names = list(fs, path)
+  if (names.includes(sign)) return isWritten(sign)
+  // It is being made, or was left before it was done.
+  const madeMillis = fs.lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return Date.now() - madeMillis < startMillis || names.some(isWritten)
+}
+
+/** Of processes of this user's that are there, by their inodes: under whatever names they are. */
+const pipesInUse = (fs: typeof Fs, candidates: ReadonlyArray<Candidate>, uid: number): ReadonlySet<number> => {
+  const inodes = new Set<number>()
+  for (const folder of foldersIn(fs, candidates, uid)) {
+    if (!isInUse(fs, folder, uid)) continue
+    for (const name of list(fs, folder.path)) {
+      const stats = fs.lstatSync(`${folder.path}/${name}`, { throwIfNoEntry: false })
+      if (stats !== undefined) inodes.add(stats.ino)
+    }
+  }
+  return inodes
 }
 
 /** In the first place that is on the device, as a name can only be given to what is on the same. */
@@ -210,28 +281,20 @@ const makeFolder = (fs: typeof Fs, candidates: ReadonlyArray<Candidate>, ending:
   throw failure
 }
 
-/** Folders and pipes of ours whose processes were killed. One in another container is dead for us, but writes. */
+/** Folders and pipes of ours whose processes were killed. One in another container is dead for us, but has its pipe. */
 const clearDead = (fs: typeof Fs, candidates: ReadonlyArray<Candidate>, parent: string, uid: number): void => {
-  const isDead = (name: string, form: RegExp): boolean => {
-    const pid = Number(form.exec(name)?.[1])
-    return pid > 0 && pid !== process.pid && !isAlive(pid)
+  const isDead = (pid: number): boolean => pid > 0 && pid !== process.pid && !isAlive(pid)
+  for (const folder of foldersIn(fs, candidates, uid)) {
+    if (isDead(folder.pid) && !isInUse(fs, folder, uid)) removeFolder(fs, folder.path)
   }
-  for (const { in: above, start } of candidates) {
-    for (const name of list(fs, above)) {
-      if (!name.startsWith(start) || !isDead(name.slice(start.length), /^(\d+)-\w{6}$/)) continue
-      const folder = `${above}/${name}`
-      const stats = fs.lstatSync(folder, { throwIfNoEntry: false })
-      if (stats?.isDirectory() !== true || stats.uid !== uid) continue
-      if (
-        !list(fs, folder).some((name) => isOurs(fs, `${folder}/${name}`, uid) && hasWriter(fs, `${folder}/${name}`))
-      ) {
-        removeFolder(fs, folder)
-      }
-    }
-  }
-  for (const name of list(fs, parent)) {
+  const dead = list(fs, parent).filter((name) => isDead(Number(/^(\d+)(?:-.*)?\.stats$/.exec(name)?.[1] ?? 0)))
+  if (dead.length === 0) return
+  const inUse = pipesInUse(fs, candidates, uid)
+  for (const name of dead) {
     const path = `${parent}/${name}`
-    if (isDead(name, /^(\d+)(?:-.*)?\.stats$/) && isOurs(fs, path, uid) && !hasWriter(fs, path)) fs.unlinkSync(path)
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false })
+    if (stats?.isFIFO() !== true || stats.uid !== uid || inUse.has(stats.ino)) continue
+    if (!hasWriter(fs, path)) fs.unlinkSync(path)
   }
 }
 

@@ -274,7 +274,7 @@ describe("the command", { timeout: 60_000 }, () => {
     const stream = await tcp()
     const broker = main(["broker", "--port", String(lower), "--worker-port", String(upper)])
     const worker = main([
-      ...["worker", "--host", "127.0.0.1", "--port", String(upper), "--flush", "50ms", "--shutdown-timeout", "300ms"],
+      ...["worker", "--host", "127.0.0.1", "--port", String(upper), "--flush", "50ms", "--shutdown-timeout", "2s"],
       ...["--to", `statsd+tcp://127.0.0.1:${stream.port}`, "--to", `opentsdb://127.0.0.1:${await freePort()}`]
     ])
     try {

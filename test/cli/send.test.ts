@@ -102,11 +102,11 @@ describe("send", () => {
       const well = yield* answering(204)
       const port = yield* Effect.promise(freePort)
       const urls = [silent.url, well.url, `opentsdb://127.0.0.1:${port}`].flatMap((url) => ["--to", url])
-      const { code, stderr } = yield* run(["send", ...urls, "--timeout", "300ms", "counter", "n"])
+      const { code, stderr } = yield* run(["send", ...urls, "--timeout", "2s", "counter", "n"])
       assert.strictEqual(code, 1)
       assert.strictEqual(
         stderr,
-        "effect-metrics: influxdb: not delivered: no answer within 300ms\n" +
+        "effect-metrics: influxdb: not delivered: no answer within 2s\n" +
           `effect-metrics: opentsdb: not delivered: connection refused (ECONNREFUSED) at 127.0.0.1:${port}\n`
       )
       assert.strictEqual(well.bodies.length, 1)

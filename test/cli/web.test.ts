@@ -39,9 +39,11 @@ describe("web", () => {
         [["--sum", "plain"], 6]
       ] as const) {
         const { url } = yield* serving(["-i", "127.0.0.1", "-l", "/all", "-d", dir, ...more])
-        const answer = yield* get(`${url}/all`)
-        const { stats } = yield* Effect.promise(() => answer.json() as Promise<{ stats: Record<string, number> }>)
-        assert.strictEqual(stats["t.median"], median)
+        const stats = Effect.flatMap(get(`${url}/all`), (answer) =>
+          Effect.promise(async () => ((await answer.json()) as { stats: Record<string, number> }).stats)
+        )
+        // A busy machine may keep them from answering in time.
+        yield* until(stats, (found) => found["t.median"] === median)
         assert.strictEqual((yield* get(`${url}/stats`)).status, 404)
       }
     })

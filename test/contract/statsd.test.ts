@@ -4,6 +4,7 @@ import * as StatsD from "../../src/sinks/StatsD.js"
 import * as ChaosProxy from "../../src/testing/ChaosProxy.js"
 import * as SinkContract from "../../src/testing/SinkContract.js"
 import { type Line, parseDogStatsD, parseEtsy } from "../encoding/statsdLines.js"
+import { freePort } from "../servers/harness.js"
 import { type Receiver, tcp, udp } from "../sinks/statsd/harness.js"
 
 type Dialect = "etsy" | "dogstatsd"
@@ -45,12 +46,12 @@ const overTcp = (dialect: Dialect) =>
     return { ...proxy, ...reading(dialect, () => [receiver.packets.join("\n")].filter((text) => text !== "")) }
   })
 
-/** A socket that is closed while it is down. */
+/** A socket that is closed while it is down: nobody else comes by its port meanwhile. */
 const overUdp = (dialect: Dialect) =>
   Effect.gen(function* () {
-    const receivers: Array<Receiver> = [yield* udp()]
+    const port = yield* Effect.promise(freePort)
+    const receivers: Array<Receiver> = [yield* udp(port)]
     const scope = yield* Effect.scope
-    const { port } = receivers[0]!
     const fault = (fault: SinkContract.Fault) =>
       fault === "down"
         ? receivers.at(-1)!.close

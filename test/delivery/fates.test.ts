@@ -94,7 +94,8 @@ describe("counts whose answers are lost", () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const { truth, world } = run(seed, "retry")
-        assert.isAbove(world.ambiguous, 0)
+        // Of thirty thousand runs there is one in which no answer is lost.
+        fc.pre(world.ambiguous > 0)
         assert.isAbove(summed(world), truth)
         assert.strictEqual(world.weight(Array.from(new Set(things(world)))), truth)
         assert.strictEqual(overlaps(world), 0)
@@ -108,7 +109,7 @@ describe("counts whose answers are lost", () => {
       fc.property(seeds, (seed) => {
         const { truth, world } = run(seed, "drop")
         const dropped = world.droppedFor("ambiguous")
-        assert.isAbove(dropped, 0)
+        fc.pre(world.ambiguous > 0)
         assert.strictEqual(dropped, world.ambiguous)
         assert.strictEqual(world.weight(world.delivered) + dropped, truth)
         assert.strictEqual(summed(world), truth)

@@ -195,6 +195,32 @@ describe("a body", () => {
     )
   })
 
+  it("keeps fractions and bounds where it outgrows the place in which it is written", () => {
+    const all = [
+      emitted(seriesOf("first", "point"), [["text", "t".repeat(65_400)]]),
+      emitted(seriesOf("p", "point"), [["value", 0.1]], 0.25),
+      recorded([0.5, 2.5], { boundaries: Array.from({ length: 4000 }, (_, i) => i + 0.5) }),
+      counted("hits", 1.5)
+    ]
+    assert.deepStrictEqual(roundTrip(all, make()), all.map(plain))
+  })
+
+  it("gives back short texts of one to three bytes a character and halves of pairs as U+FFFD", () => {
+    const texts = ["", "ada", "é", "x".repeat(42), "€".repeat(42), "€".repeat(43), "\u{1f600}".repeat(21), "a\ud800"]
+    const series = seriesOf("p", "point")
+    const back = roundTrip([
+      emitted(
+        series,
+        texts.map((text, i) => [`f${i}`, text])
+      )
+    ])
+    assert.deepNestedPropertyVal(
+      back,
+      "[0].fieldValues",
+      texts.map((text) => text.replace("\ud800", "\ufffd"))
+    )
+  })
+
   it("names a text and a series once", () => {
     const series = seriesOf("a-long-name-of-a-series", "point", { tags: [["region", "europe"]] })
     const lengthOf = (count: number): number =>
@@ -249,6 +275,12 @@ describe("a body", () => {
       { index: 0, drop: "too_large", reason: "it is longer than a write may be" }
     ])
     assert.strictEqual(encode([many[0]!, large], 800).taken, 1)
+    const header = { publisher: "p".repeat(60), batch: "b".repeat(60), level: undefined }
+    const { payload: sections } = encode(
+      [counted("bad", NaN), ...many.map(({ series }, i) => counted(series.name, i))],
+      800
+    )
+    assert.isAtMost(frame(header, sections[0]!).length, 800)
   })
 
   it("has a topic that no other level's begins with", () => {

@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import * as Metrics from "../../src/Metrics.js"
 import * as Broker from "../../src/relay/Broker.js"
 import { publisher } from "../../src/transport/zeroMq.js"
+import { bundled } from "../process/bundle.js"
 import { backend, joined, ports, startBroker, startWorker } from "./harness.js"
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
 
 describe("a broker", () => {
   it.scopedLive("forwards messages of any form, unchanged, and reports its traffic to the sinks around it", () =>
@@ -95,18 +93,9 @@ describe("a broker", () => {
     Effect.gen(function* () {
       for (const end of ["signal", "exit"] as const) {
         const at = yield* ports
-        const code = `
-          import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-          import { Effect } from "effect"
-          import * as Broker from "./src/relay/Broker.js"
-          const forward = Broker.make(${JSON.stringify(at)}).pipe(Effect.tap(() => Effect.sync(() => {
-            console.log("ready")
-            if (${JSON.stringify(end)} === "exit") setTimeout(() => process.exit(3), 50)
-          })), Effect.flatten, Effect.scoped)
-          NodeRuntime.runMain(forward)`
+        const program = yield* Effect.promise(() => bundled("test/process/broker.ts"))
         const ended = yield* Effect.async<number | null | NodeJS.Signals>((resume) => {
-          const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
-            cwd: root,
+          const child = spawn(process.execPath, [program, JSON.stringify(at), end], {
             stdio: ["ignore", "pipe", "inherit"],
             timeout: 30_000,
             killSignal: "SIGKILL"

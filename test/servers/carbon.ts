@@ -95,7 +95,7 @@ const runPython = (code: string, input: string): Promise<string> =>
     const child = spawn(python, ["-c", code], {
       env: { ...process.env, ...environment() },
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: 20_000,
+      timeout: 40_000,
       killSignal: "SIGKILL"
     })
     const output = { stdout: "", stderr: "" }

@@ -41,22 +41,26 @@ export const etsy = async (folder: string): Promise<Daemon> => {
       })
     })
   let child: ChildProcess | undefined
+  // A test run that is cut short must not leave it behind.
+  const atExit = (): void => void child?.kill("SIGKILL")
   return {
     port,
     start: async () => {
       child = spawn(process.execPath, [script, file], { stdio: "ignore" })
-      const end = Date.now() + 20_000
+      process.once("exit", atExit)
+      const end = Date.now() + 40_000
       while (
         !(await ask("counters").then(
           () => true,
           () => false
         ))
       ) {
-        if (Date.now() > end) throw new Error("statsd did not become ready within 20 s")
+        if (Date.now() > end) throw new Error("statsd did not become ready within 40 s")
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
     stop: async () => {
+      process.off("exit", atExit)
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
       child.kill("SIGCONT")
       child.kill("SIGKILL")

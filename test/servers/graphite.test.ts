@@ -44,7 +44,7 @@ const stored = (
   const again: Effect.Effect<Stored> = Effect.flatMap(once, (stored) =>
     isThere(stored) ? Effect.succeed(stored) : Effect.delay(again, "100 millis")
   )
-  return Effect.flatMap(Effect.timeoutOption(again, "15 seconds"), (found) =>
+  return Effect.flatMap(Effect.timeoutOption(again, "40 seconds"), (found) =>
     // What is wrong is for the test to say.
     found._tag === "Some" ? Effect.succeed(found.value) : once
   )

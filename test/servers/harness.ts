@@ -76,10 +76,10 @@ export const freePort = async (): Promise<number> => {
 
 /** `ended` throws where there is nothing to wait for any more. */
 const poll = async (ready: () => Promise<boolean>, ended: () => void, what: string): Promise<void> => {
-  const end = Date.now() + 20_000
+  const end = Date.now() + 40_000
   while (!(await ready().catch(() => false))) {
     ended()
-    if (Date.now() > end) throw new Error(`${what} did not become ready within 20 s`)
+    if (Date.now() > end) throw new Error(`${what} did not become ready within 40 s`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
@@ -125,8 +125,12 @@ export const start = async (
       child.kill("SIGCONT")
       child.kill(signal)
     })
-  // A test run that is cut short must not leave a server behind.
-  const atExit = (): void => void child?.kill("SIGKILL")
+  // A test run that is cut short must leave neither a server nor its data behind.
+  const atExit = (): void => {
+    child?.kill("SIGKILL")
+    // It may be writing still.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  }
   process.once("exit", atExit)
   const forget = (): void => {
     process.off("exit", atExit)

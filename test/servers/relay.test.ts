@@ -228,6 +228,7 @@ describe.skipIf(noInfluxDb)("the relay between processes", () => {
           console.log(JSON.stringify({ recorded, writes: messages, millis: Math.round(loaded) }))
         }
       }),
-    (seconds + 60) * 1000
+    // Thirteen processes, which a busy machine keeps waiting for each other.
+    (seconds + 120) * 1000
   )
 })

@@ -53,7 +53,7 @@ const ledgersOf = (programs: ReadonlyArray<Part<"publisher">>, what: "ledger" | 
     })
   )
 
-describe("a relay", { timeout: 60_000 }, () => {
+describe("a relay", { timeout: 120_000 }, () => {
   it.scopedLive("loses of a publisher that is killed just what it had not sent, and of no other anything", () =>
     Effect.gen(function* () {
       const at = yield* ports
@@ -128,7 +128,7 @@ describe("a relay", { timeout: 60_000 }, () => {
   )
 })
 
-describe.skipIf(noInfluxDb)("a relay with InfluxDB", { timeout: 60_000 }, () => {
+describe.skipIf(noInfluxDb)("a relay with InfluxDB", { timeout: 120_000 }, () => {
   let server: Server
   beforeAll(async () => {
     server = await influxDb()

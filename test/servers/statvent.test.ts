@@ -61,7 +61,7 @@ const start = (dir: string, number = 0) =>
 
 const run = (command: string, ...args: ReadonlyArray<string>) =>
   Effect.async<string>((resume) => {
-    execFile(command, args, { timeout: 20_000 }, (error, stdout) =>
+    execFile(command, args, { timeout: 40_000 }, (error, stdout) =>
       resume(error === null ? Effect.succeed(stdout) : Effect.die(error))
     )
   })

@@ -49,6 +49,6 @@ export const sumOf = (server: Server, start: string): Effect.Effect<number> =>
 /** Options with which a server that is stopped for a second is noticed and outlived. */
 export const outliving = {
   schedule: Schedule.fixed("50 millis"),
-  requestTimeout: "200 millis",
+  requestTimeout: "500 millis",
   shutdownTimeout: "20 seconds"
 } as const

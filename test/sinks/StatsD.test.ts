@@ -444,7 +444,11 @@ describe("StatsD's options", () => {
 })
 
 describe("StatsD from the environment", () => {
-  const linesWith = (variables: (port: number) => Record<string, string>, overrides: Partial<StatsD.Options> = {}) =>
+  const linesWith = (
+    variables: (port: number) => Record<string, string>,
+    overrides: Partial<StatsD.Options> = {},
+    expected = 2
+  ) =>
     Effect.scoped(
       Effect.gen(function* () {
         const [overUdp, overTcp] = yield* Effect.all([udp(), tcp()])
@@ -456,8 +460,9 @@ describe("StatsD from the environment", () => {
             ConfigProvider.fromMap(new Map(Object.entries({ DD_ORIGIN_DETECTION_ENABLED: "no", ...variables(port) })))
           )
         )
-        yield* Effect.sleep("20 millis")
-        return [...overUdp.lines(), ...overTcp.lines()].sort()
+        const lines = Effect.sync(() => [...overUdp.lines(), ...overTcp.lines()].sort())
+        // The kernel has them; this process has not read them all yet.
+        return yield* Effect.repeat(Effect.delay(lines, "2 millis"), { until: ({ length }) => length >= expected })
       })
     )
   const failureOf = (variables: Record<string, string>) =>
@@ -479,7 +484,7 @@ describe("StatsD from the environment", () => {
         "given.counters.hits:1|c",
         "given.timers.duration:1000|ms"
       ])
-      assert.deepStrictEqual(yield* linesWith(() => ({ STATSD_ENABLED: "no" })), [])
+      assert.deepStrictEqual(yield* linesWith(() => ({ STATSD_ENABLED: "no" }), {}, 0), [])
     })
   )
 
@@ -518,7 +523,7 @@ describe("StatsD from the environment", () => {
         assert.strictEqual((yield* read)?.containerId, expected)
       }
       const off = (port: number) => ({ ...variables(port), DD_DOGSTATSD_DISABLE: "true" })
-      assert.deepStrictEqual(yield* linesWith(off), [])
+      assert.deepStrictEqual(yield* linesWith(off, {}, 0), [])
     })
   )
 

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { createSocket } from "node:dgram"
 import dns, { type LookupAddress, type LookupAllOptions } from "node:dns"
 import { rmSync } from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import * as Datagram from "../../src/transport/datagram.js"
+import { freePort } from "../servers/harness.js"
 import { folder, udp } from "../sinks/statsd/harness.js"
 import { isBuilt, receiver } from "./unixReceiver.js"
 
@@ -25,14 +25,8 @@ const packed = (texts: ReadonlyArray<string>): readonly [Uint8Array, ReadonlyArr
 
 const send = ({ send }: Datagram.Datagrams, ...texts: ReadonlyArray<string>) => send(...packed(texts))
 
-/** A port at which nobody listens. */
-const free: Effect.Effect<number> = Effect.async((resume) => {
-  const socket = createSocket("udp4")
-  socket.bind(0, "127.0.0.1", () => {
-    const { port } = socket.address()
-    socket.close(() => resume(Effect.succeed(port)))
-  })
-})
+/** Nobody listens at it. Those of TCP and UDP are not the same, but the system gives neither away. */
+const free = Effect.promise(freePort)
 
 describe("datagrams over UDP", () => {
   it.scopedLive("arrive each by itself, in their order", () =>
@@ -103,7 +97,7 @@ describe("datagrams over UDP", () => {
 
   it.scopedLive("find a receiver that was started again, and lose no more than one sending", () =>
     Effect.gen(function* () {
-      const first = yield* udp()
+      const first = yield* udp(yield* free)
       const datagrams = yield* toUdp(first.port)
       yield* send(datagrams, "a")
       yield* first.until(1)

@@ -90,15 +90,25 @@ describe("the end of a process with a pipe", () => {
     })
   )
 
-  it.scopedLive("leaves alone what processes have that are alive", () =>
+  it.scopedLive("leaves alone what processes have that are alive, however long they are kept from running", () =>
     Effect.gen(function* () {
       const dir = yield* scratch
       // As of a process in another container: here its number is nobody's.
-      yield* Effect.flatMap(start("run", { dir, name: "4000000" }), ({ said }) => said)
-      yield* Effect.flatMap(start("run", { dir, name: "1" }), ({ said }) => said)
+      const stopped = yield* Effect.forEach(["4000000", "1"], (name) =>
+        Effect.gen(function* () {
+          const { child, said } = yield* start("run", { dir, name })
+          assert.strictEqual(yield* said, `${dir}/${name}.stats`)
+          // Its thread may not have begun to wait for readers.
+          child.kill("SIGSTOP")
+          return child
+        })
+      )
       // The same name, as a process in another container has that has the same number.
-      const third = yield* start("run", { dir, name: "1" })
-      assert.match(yield* third.said, /1\.stats: another process writes it/)
+      const same = yield* start("run", { dir, name: "1" })
+      assert.match(yield* same.said, /1\.stats: another process writes it/)
+      const third = yield* start("run", { dir, name: "2" })
+      assert.strictEqual(yield* third.said, `${dir}/2.stats`)
+      for (const child of stopped) child.kill("SIGCONT")
       for (const name of ["1", "4000000"]) assert.strictEqual(judge(yield* cat(`${dir}/${name}.stats`)), "whole")
     })
   )

@@ -13,9 +13,12 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync
 } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
+import threads from "node:worker_threads"
 import { serve } from "../../src/transport/fifo.js"
 import { defaultDirectory, type PlaceOptions } from "../../src/transport/fifoPlace.js"
 import { app, cat, run, scratch, start } from "./fifo/readers.js"
@@ -52,6 +55,28 @@ const shell = (user: number, command: string, ...args: ReadonlyArray<string>): E
 
 /** A folder that everybody may go into. */
 const common = Effect.tap(scratch, (folder) => Effect.sync(() => chmodSync(folder, 0o755)))
+
+/** Runs it before a thread begins. */
+const beforeThread = (run: () => void) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const { Worker } = threads
+      const give = (one: typeof Worker): void => {
+        threads.Worker = one
+        syncBuiltinESMExports()
+      }
+      give(
+        class extends Worker {
+          constructor(...given: ConstructorParameters<typeof Worker>) {
+            run()
+            super(...given)
+          }
+        }
+      )
+      return () => give(Worker)
+    }),
+    (giveBack) => Effect.sync(giveBack)
+  )
 
 /** As `/tmp` is. */
 const sticky = Effect.map(common, (folder) => {
@@ -189,6 +214,21 @@ describe("where a pipe is", () => {
       assert.strictEqual(readdirSync(dir).length, 4)
     })
   )
+
+  it.scopedLive("leaves what another process is only making, and removes it where that never came to be", () =>
+    Effect.gen(function* () {
+      const dir = yield* scratch
+      // As of a process in another container: here its number is nobody's.
+      const begun = join(dir, ".4000000-abcdef")
+      mkdirSync(begun, { mode: 0o700 })
+      execFileSync("mkfifo", [join(begun, "0")])
+      yield* Effect.scoped(open({ dir }))
+      assert.deepStrictEqual(readdirSync(begun), ["0"])
+      utimesSync(begun, 0, 0)
+      yield* Effect.scoped(open({ dir }))
+      assert.deepStrictEqual(readdirSync(dir), [])
+    })
+  )
 })
 
 describe.skipIf(!canBeOthers)("what another user can do (needs root, to be two others, who may read the app)", () => {
@@ -295,9 +335,12 @@ describe.skipIf(!canBeOthers)("what another user can do (needs root, to be two o
       const logged: Array<unknown> = []
       const logger = Logger.make(({ message }) => void logged.push(message))
       yield* Effect.gen(function* () {
+        // After it was made, and before the thread looks at it.
+        yield* beforeThread(() => {
+          const folder = readdirSync(dir).find((name) => name.startsWith("."))!
+          renameSync(theirs, join(dir, folder, "1"))
+        })
         const { folder, path } = yield* open({ dir })
-        // Before the thread looks at it, which starts first.
-        renameSync(theirs, join(folder, "1"))
         yield* Effect.repeat(Effect.delay(Effect.void, "5 millis"), { until: () => logged.length > 0 })
         assert.isFalse(existsSync(path))
         rmSync(join(folder, "1"))

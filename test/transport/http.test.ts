@@ -5,6 +5,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Fiber, Layer, Redacted, Tracer } from "effect"
 import * as Http from "../../src/transport/http.js"
+import { freePort } from "../servers/harness.js"
 import { serve, status } from "./server.js"
 
 const post = (url: string, more: Partial<Http.Request> = {}): Http.Request => ({
@@ -30,8 +31,6 @@ const errorOf = (properties: object, message = "fetch failed", cause?: unknown):
 
 const failureOf = (cause: unknown) =>
   send(post("http://user:pw@host:1/write?p=secret")).pipe(Effect.flip, Effect.provide(failing(cause)))
-
-const freePort = Effect.scoped(Effect.map(serve(status(204)), ({ url }) => url))
 
 const clients = {
   fetch: FetchHttpClient.layer,
@@ -75,7 +74,7 @@ for (const [name, layer] of Object.entries(clients)) {
 
     it.scopedLive("knows that a refused connection stored nothing", () =>
       Effect.gen(function* () {
-        const url = yield* freePort
+        const url = `http://127.0.0.1:${yield* Effect.promise(freePort)}`
         const failure = yield* Effect.flip(send(post(`${url}/write?p=secret`)))
         assert.isFalse(failure.ambiguous)
         assert.strictEqual(failure.reason, `connection refused (ECONNREFUSED) at ${url}/write`)

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createServer as createTlsServer } from "node:tls"
 import * as Stream from "../../src/transport/stream.js"
+import { freePort } from "../servers/harness.js"
 import * as certificate from "./certificate.js"
 
 interface Peer {
@@ -91,7 +92,7 @@ describe("a stream", () => {
 
   it.scopedLive("fails where nobody listens, certain that nothing was sent, and connects once somebody does", () =>
     Effect.gen(function* () {
-      const port = yield* Effect.scoped(Effect.map(listen(), (peer) => peer.port))
+      const port = yield* Effect.promise(freePort)
       const stream = yield* Stream.make({ address: to(port) })
       const failure = yield* Effect.flip(stream.write(bytes("a\n")))
       assert.deepInclude(failure, {

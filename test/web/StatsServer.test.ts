@@ -103,7 +103,7 @@ describe("ten processes of which three are killed", () => {
       const say = (n: number, writers = all) =>
         Effect.forEach(writers, (one) => one.say(told([`jobs{q="a"}: ${n}`], ["busy: 1"], ["t.median: 0.5"])))
       yield* say(10)
-      const { snapshot, stats, text } = yield* service({ dir, unlinkAfter: "50 millis", timeout: "2 seconds" })
+      const { snapshot, stats, text } = yield* service({ dir, unlinkAfter: "50 millis" })
       assert.deepStrictEqual(yield* stats, { 'jobs{q="a"}': 100, busy: 10, "t.median": 0.5 })
 
       const [killed, left] = [all.slice(0, 3), all.slice(3)]
@@ -175,8 +175,13 @@ describe("a process that does not answer", () => {
       const one = yield* writer(dir)
       yield* one.say("a: 1\n")
       const { snapshot, stats } = yield* service({ dir, timeout: "300 millis", concurrency: 64, unlinkAfter: 0 })
-      assert.deepStrictEqual(yield* stats, { a: 1 })
-      assert.strictEqual((yield* snapshot).processes.filter(({ state }) => state === "slow").length, 40)
+      // A busy machine may keep the one from answering in that time.
+      assert.deepStrictEqual(yield* until(stats, ({ a }) => a === 1), { a: 1 })
+      const states = yield* until(
+        Effect.map(snapshot, ({ processes }) => processes.map(({ state }) => state)),
+        (all) => all.includes("live")
+      )
+      assert.strictEqual(states.filter((state) => state === "slow").length, 40)
       assert.strictEqual(readdirSync(dir).length, 41)
     })
   )
@@ -343,9 +348,15 @@ describe("a dead process's pipe", () => {
       const one = yield* writer(dir)
       const id = String(yield* deadPid)
       yield* one.say("a: 1\n", id)
-      const { snapshot, stats } = yield* service({ dir, unlinkAfter: 0, timeout: "500 millis" })
-      for (let i = 0; i < 3; i++) assert.deepStrictEqual(yield* stats, { a: 1 })
-      assert.deepInclude((yield* snapshot).processes[0], { id, state: "live" })
+      // One that nobody has open for so long, where nobody has its pid, is taken for dead: a busy machine can make it that.
+      const { snapshot, stats } = yield* service({ dir, unlinkAfter: "500 millis" })
+      const end = Date.now() + 600
+      while (Date.now() < end) assert.deepStrictEqual(yield* until(stats, ({ a }) => a === 1), { a: 1 })
+      const [found] = yield* until(
+        Effect.map(snapshot, ({ processes }) => processes),
+        ([one]) => one?.state === "live"
+      )
+      assert.deepInclude(found, { id, state: "live" })
     })
   )
 })

@@ -40,6 +40,9 @@ export const launch = (): Promise<Browser> => {
   })
 }
 
+/** For one thing to be seen: little less than a test has, as others in the same browser may take nearly all of it. */
+const limitMillis = 50_000
+
 export interface Opened {
   readonly page: Page
   /** What the browser complained of: errors of scripts, breaches of the policy, files that are missing. */
@@ -50,7 +53,7 @@ export interface Opened {
 export const open = async (browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Opened> => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(limitMillis)
   const complaints: Array<string> = []
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
@@ -173,11 +176,11 @@ export const names = async (page: Page): Promise<ReadonlyArray<string>> =>
 
 /** Waits until it holds; fails with what was seen last. */
 export const until = async <A>(look: () => Promise<A>, holds: (seen: A) => boolean): Promise<A> => {
-  const end = Date.now() + 15_000
+  const end = Date.now() + limitMillis
   for (;;) {
     const seen = await look()
     if (holds(seen)) return seen
-    if (Date.now() > end) throw new Error(`not seen within 15 s; last: ${JSON.stringify(seen)}`)
+    if (Date.now() > end) throw new Error(`not seen within ${limitMillis / 1000} s; last: ${JSON.stringify(seen)}`)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }

@@ -84,8 +84,9 @@ export interface Snapshot {
   readonly points: ReadonlyArray<unknown>
 }
 
+/** Waits for its processes for as long as a busy machine may keep them from answering, unless it is told otherwise. */
 export const service = (options: StatsServer.Options) =>
-  Effect.map(StatsServer.make({ port: 0, fresh: 0, ...options }), ({ url }): Service => {
+  Effect.map(StatsServer.make({ port: 0, fresh: 0, timeout: "20 seconds", ...options }), ({ url }): Service => {
     const get: Service["get"] = (path, init) => Effect.promise(() => fetch(url + path, init))
     const text: Service["text"] = (path) => Effect.flatMap(get(path), (answer) => Effect.promise(() => answer.text()))
     return {

@@ -39,7 +39,7 @@ describe("the page over the pipes of a host", { skip: noChromium !== false }, ()
         assert.match(text, /^orders\{shop="eu"\}: 10$/m)
         assert.isTrue(read(text).isWhole)
 
-        const { stats, text: get, url } = yield* service({ dir, timeout: "5 seconds", unlinkAfter: "100 millis" })
+        const { stats, text: get, url } = yield* service({ dir, unlinkAfter: "100 millis" })
         const key = 'orders{shop="eu"}'
         assert.deepInclude(yield* stats, {
           [key]: 100,

@@ -11,11 +11,14 @@ const texts = new Map()
 const serve = async (id) => {
   const path = `${dir}/${id}.stats`
   execFileSync("mkfifo", ["-m", "600", path])
+  let opening = open(path, "w")
   process.send({ ready: id })
   for (;;) {
-    const file = await open(path, "w")
+    const file = await opening
     await unlink(path)
     execFileSync("mkfifo", ["-m", "600", path])
+    // Before its reader has the end, and may come again.
+    opening = open(path, "w")
     await file.write(texts.get(id)).catch(() => undefined)
     await file.close()
   }

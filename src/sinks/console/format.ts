@@ -112,19 +112,22 @@ export const elapsed = (millis: number): string => {
 
 const bars = "▁▂▃▄▅▆▇█"
 
+/** Half of it, so that the highest less the lowest is a number still; what is infinite counts as the largest there is. */
+const half = (amount: number): number => Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, amount)) / 2
+
 /** One bar a value, from zero (or the lowest, if that is negative) to the highest; a space for NaN. */
 export const sparkline = (values: ReadonlyArray<number>): string => {
   let low = 0
   let high = 0
   for (const amount of values) {
-    if (amount < low) low = amount
-    if (amount > high) high = amount
+    if (half(amount) < low) low = half(amount)
+    if (half(amount) > high) high = half(amount)
   }
   const span = high - low
   let drawn = ""
   for (const amount of values) {
     if (Number.isNaN(amount)) drawn += " "
-    else drawn += bars[span === 0 ? 0 : Math.round(((amount - low) / span) * (bars.length - 1))]
+    else drawn += bars[span === 0 ? 0 : Math.round(((half(amount) - low) / span) * (bars.length - 1))]
   }
   return drawn
 }

@@ -91,7 +91,7 @@ const countedRight = (stage: Stage, made: number, ledger: Ledger): Effect.Effect
 /** A write that hangs is given up, and where it is not, the ledger shows it in the end. */
 const timedOut = (stage: Stage): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const end = Date.now() + 2000
+    const end = Date.now() + 4000
     while (stage.ledger().ambiguous === 0 && Date.now() < end) yield* Effect.sleep(10)
   })
 
@@ -104,7 +104,7 @@ const outage = <B extends Backend>(subject: Subject<B>, trouble: Trouble, when: 
   return check(
     subject,
     name,
-    trouble === "hang" ? { ...pressed, requestTimeout: "500 millis" } : pressed,
+    trouble === "hang" ? { ...pressed, requestTimeout: "1 second" } : pressed,
     (stage) =>
       Effect.gen(function* () {
         if (when === "middle") {
@@ -199,15 +199,17 @@ const unanswered = <B extends Backend>(subject: Subject<B>, trouble: "close" | "
       })
   )
 
-/** The deadline of `pressed`, and what a machine under load may add. */
-const closeWithin = 4000
+/** What a machine under load may add to a deadline. */
+const underLoad = 3600
 
 const closing = <B extends Backend>(subject: Subject<B>, fault: Fault): Check => {
   const name =
     fault === "none"
       ? "delivers what is buffered when its scope closes, and nothing after"
       : `closes in time while the backend ${words[fault]}, and counts what is lost`
-  const delivery = fault === "none" ? { ...pressed, requestTimeout: 5000, shutdownTimeout: 3000 } : pressed
+  // A backend that is well is waited for.
+  const shutdownTimeout = fault === "none" ? 5000 : 400
+  const delivery = { ...pressed, shutdownTimeout, ...(fault === "none" ? { requestTimeout: shutdownTimeout } : {}) }
   return check(subject, name, delivery, (stage) =>
     Effect.gen(function* () {
       yield* stage.record(Marks.emit(0, 1))
@@ -215,7 +217,7 @@ const closing = <B extends Backend>(subject: Subject<B>, fault: Fault): Check =>
       yield* stage.settle
       if (fault !== "none") yield* stage.fault(fault)
       yield* stage.record(Effect.zipRight(Marks.emit(1, 11), hit(5)))
-      yield* stage.close(closeWithin)
+      yield* stage.close(shutdownTimeout + underLoad)
       const ledger = stage.ledger()
       yield* stage.expect(ledger.recorded === 16 && buffered(ledger) === 0, "16 recorded, none of them buffered", () =>
         account(ledger)

@@ -121,6 +121,12 @@ describe("console sparkline", () => {
     assert.strictEqual(sparkline([-1, 0, 1]), "▁▅█")
   })
 
+  it("is one bar a value, however large, and where a mean is infinite", () => {
+    assert.strictEqual(sparkline([-Number.MAX_VALUE, 0, Number.MAX_VALUE]), "▁▅█")
+    assert.strictEqual(sparkline([0, Infinity, 1]), "▁█▁")
+    assert.strictEqual(sparkline([-Infinity, 0]), "▁█")
+  })
+
   it("leaves gaps where nothing was recorded", () => {
     assert.strictEqual(sparkline([1, NaN, 1]), "█ █")
     assert.strictEqual(sparkline([]), "")
