@@ -41,26 +41,38 @@ export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.
     const secretHeaders = Object.values(headers).flatMap((value) => (Redacted.isRedacted(value) ? [value] : []))
     const authorized = Effect.mapError(authorization, (reason) => new Unauthorized({ sink, reason }))
 
+    // Made apart from `send`, whose closures know the body as it was: see `gzip`.
+    const post = (
+      request: Omit<Http.Request, "headers">,
+      encoding: string | undefined,
+      credentials: Credentials | undefined
+    ) => {
+      const sent = Http.send(client, {
+        ...request,
+        headers: {
+          ...headers,
+          ...(credentials === undefined ? {} : { authorization: credentials.header }),
+          ...(encoding === undefined ? {} : { "content-encoding": encoding })
+        }
+      })
+      const secrets = [...(credentials?.secrets ?? []), ...secretHeaders]
+      return Effect.mapBoth(sent, {
+        onFailure: ({ ambiguous, reason }) => new Unavailable({ sink, reason, ambiguous }),
+        onSuccess: (answer) => ({ ...answer, body: withoutSecrets(answer.body, secrets) })
+      })
+    }
+
     return {
       send: ({ body, ...request }) =>
-        Effect.gen(function* () {
-          const credentials = yield* authorized
-          const packed = body !== undefined && body.bytes.length >= options.gzip ? yield* gzip(body.bytes) : undefined
-          const answer = yield* Effect.mapError(
-            Http.send(client, {
-              ...request,
-              headers: {
-                ...headers,
-                ...(credentials === undefined ? {} : { authorization: credentials.header }),
-                ...(packed === undefined ? {} : { "content-encoding": "gzip" })
-              },
-              body: body && { ...body, bytes: packed ?? body.bytes }
-            }),
-            ({ ambiguous, reason }) => new Unavailable({ sink, reason, ambiguous })
-          )
-          const secrets = [...(credentials?.secrets ?? []), ...secretHeaders]
-          return { ...answer, body: withoutSecrets(answer.body, secrets) }
-        })
+        Effect.flatMap(authorized, (credentials) =>
+          body === undefined || body.bytes.length < options.gzip
+            ? post({ ...request, body }, undefined, credentials)
+            : Effect.flatMap(gzip(body.bytes), (bytes) =>
+                bytes === undefined
+                  ? post({ ...request, body }, undefined, credentials)
+                  : post({ ...request, body: { ...body, bytes } }, "gzip", credentials)
+              )
+        )
     }
   })
 
