@@ -24,11 +24,11 @@ export interface Options {
   readonly gzip: number
 }
 
+type Sent = Omit<Http.Request, "headers"> & Partial<Pick<Http.Request, "headers">>
+
 export interface Poster {
   /** With `headers` over those of every request. The answer's body is without secrets that the other side repeats. */
-  readonly send: (
-    request: Omit<Http.Request, "headers"> & Partial<Pick<Http.Request, "headers">>
-  ) => Effect.Effect<Http.Answer, Unauthorized | Unavailable>
+  readonly send: (request: Sent) => Effect.Effect<Http.Answer, Unauthorized | Unavailable>
 }
 
 export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.HttpClient> =>
@@ -43,27 +43,35 @@ export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.
     const secretHeaders = Object.values(headers).flatMap((value) => (Redacted.isRedacted(value) ? [value] : []))
     const authorized = Effect.mapError(authorization, (reason) => new Unauthorized({ sink, reason }))
 
+    // Made apart from `send`, whose closures know the body as it was: see `gzip`.
+    const post = (request: Sent, encoding: string | undefined, credentials: Credentials | undefined) => {
+      const sent = Http.send(client, {
+        ...request,
+        headers: {
+          ...headers,
+          ...request.headers,
+          ...(credentials === undefined ? {} : { authorization: credentials.header }),
+          ...(encoding === undefined ? {} : { "content-encoding": encoding })
+        }
+      })
+      const secrets = [...(credentials?.secrets ?? []), ...secretHeaders]
+      return Effect.mapBoth(sent, {
+        onFailure: ({ ambiguous, reason }) => new Unavailable({ sink, reason, ambiguous }),
+        onSuccess: (answer) => ({ ...answer, body: withoutSecrets(answer.body, secrets) })
+      })
+    }
+
     return {
-      send: ({ body, headers: own, ...request }) =>
-        Effect.gen(function* () {
-          const credentials = yield* authorized
-          const packed = body !== undefined && body.bytes.length >= options.gzip ? yield* gzip(body.bytes) : undefined
-          const answer = yield* Effect.mapError(
-            Http.send(client, {
-              ...request,
-              headers: {
-                ...headers,
-                ...own,
-                ...(credentials === undefined ? {} : { authorization: credentials.header }),
-                ...(packed === undefined ? {} : { "content-encoding": "gzip" })
-              },
-              body: body && { ...body, bytes: packed ?? body.bytes }
-            }),
-            ({ ambiguous, reason }) => new Unavailable({ sink, reason, ambiguous })
-          )
-          const secrets = [...(credentials?.secrets ?? []), ...secretHeaders]
-          return { ...answer, body: withoutSecrets(answer.body, secrets) }
-        })
+      send: ({ body, ...request }) =>
+        Effect.flatMap(authorized, (credentials) =>
+          body === undefined || body.bytes.length < options.gzip
+            ? post({ ...request, body }, undefined, credentials)
+            : Effect.flatMap(gzip(body.bytes), (bytes) =>
+                bytes === undefined
+                  ? post({ ...request, body }, undefined, credentials)
+                  : post({ ...request, body: { ...body, bytes } }, "gzip", credentials)
+              )
+        )
     }
   })
 

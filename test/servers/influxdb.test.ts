@@ -16,6 +16,9 @@ import { layerOf } from "../sinks/influxdb/harness.js"
 import type { Server } from "./harness.js"
 import { influxDb, noInfluxDb, query } from "./harness.js"
 
+/** So long that no busy machine is too slow for a close that delivers everything. */
+const shutdownTimeout = "30 seconds"
+
 /** Runs a program above the sink until its scope has closed, and gives the ledgers of its lanes. */
 const run = (
   server: Server,
@@ -24,7 +27,7 @@ const run = (
 ): Effect.Effect<Readonly<Record<string, Ledger.Ledger>>> =>
   Effect.gen(function* () {
     const hub = yield* Effect.zipRight(program, Metrics.Metrics).pipe(
-      Effect.provide(layerOf({ url: server.url, ...options })),
+      Effect.provide(layerOf({ url: server.url, shutdownTimeout, ...options })),
       Effect.orDie
     )
     const ledgers = Object.fromEntries(Metrics.ledgersOf(hub).map(({ ledger, name }) => [name, ledger]))
@@ -326,7 +329,6 @@ describe.skipIf(noInfluxDb !== false)(`InfluxDB 1 in trouble${noInfluxDb === fal
         schedule: Schedule.fixed("50 millis"),
         // Shorter than the trouble, and longer than a busy server takes.
         requestTimeout: "1 second",
-        shutdownTimeout: "20 seconds",
         retry: { initial: "20 millis", max: "200 millis" }
       } as const
       const ledger = yield* runOne(server, program, options)

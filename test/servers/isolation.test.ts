@@ -149,7 +149,7 @@ describe.skipIf(missing !== false)(title, () => {
               until: (sum) => sum === recorded,
               schedule: Schedule.spaced("100 millis")
             })
-            yield* Effect.timeoutOption(inTime, "10 seconds")
+            yield* Effect.timeoutOption(inTime, "30 seconds")
             assert.strictEqual(yield* counted(name, counter), recorded, name)
           }
         }),

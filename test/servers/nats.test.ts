@@ -68,7 +68,12 @@ const until = <A>(effect: Effect.Effect<A>, is: (value: A) => boolean): Effect.E
   Effect.repeat(Effect.delay(effect, 20), { until: is })
 
 const hits = Metrics.counter("hits", { level: "info" })
-const soon = { retry: { initial: "50 millis", max: "200 millis" }, hostTag: "none" } as const
+const soon = {
+  retry: { initial: "50 millis", max: "200 millis" },
+  hostTag: "none",
+  // So long that no busy machine is too slow for a close that delivers everything.
+  shutdownTimeout: "30 seconds"
+} as const
 
 const publish = (servers: ReadonlyArray<string>, count: number, options: Nats.Options = {}) =>
   Effect.gen(function* () {

@@ -11,7 +11,7 @@ import * as Metrics from "../../src/Metrics.js"
 import * as OpenTsdb from "../../src/sinks/OpenTsdb.js"
 import type { Server } from "./harness.js"
 import { freePort, noVictoriaMetrics, samples, victoriaMetrics } from "./harness.js"
-import { counterOf, outliving, stoppedMeanwhile, sumOf, until } from "./victoria.js"
+import { counterOf, outliving, shutdownTimeout, stoppedMeanwhile, sumOf, until } from "./victoria.js"
 
 const title = `VictoriaMetrics as OpenTSDB${noVictoriaMetrics === false ? "" : ` (${noVictoriaMetrics})`}`
 
@@ -28,7 +28,11 @@ describe.skipIf(noVictoriaMetrics !== false)(title, () => {
   })
   afterAll(() => server?.stop())
 
-  const quick = { hostTag: { value: "h" }, retry: { initial: "1 millis", max: "20 millis" } } as const
+  const quick = {
+    hostTag: { value: "h" },
+    retry: { initial: "1 millis", max: "20 millis" },
+    shutdownTimeout
+  } as const
 
   const wires: Readonly<
     Record<string, { readonly type: string; readonly layer: (options?: OpenTsdb.PointOptions) => MetricsLayer }>

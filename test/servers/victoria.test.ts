@@ -12,12 +12,12 @@ import * as InfluxDb from "../../src/sinks/InfluxDb.js"
 import { layerOf } from "../sinks/influxdb/harness.js"
 import type { Server } from "./harness.js"
 import { noVictoriaMetrics, samples, victoriaMetrics } from "./harness.js"
-import { counterOf, outliving, stoppedMeanwhile, sumOf, until } from "./victoria.js"
+import { counterOf, outliving, shutdownTimeout, stoppedMeanwhile, sumOf, until } from "./victoria.js"
 
 const run = (server: Server, program: Effect.Effect<unknown>, options: Partial<InfluxDb.Options> = {}) =>
   Effect.gen(function* () {
     const hub = yield* Effect.zipRight(program, Metrics.Metrics).pipe(
-      Effect.provide(layerOf({ url: server.url, ...options })),
+      Effect.provide(layerOf({ url: server.url, shutdownTimeout, ...options })),
       Effect.orDie
     )
     const { ledger } = Metrics.ledgersOf(hub)[0]!

@@ -46,9 +46,12 @@ export const sumOf = (server: Server, start: string): Effect.Effect<number> =>
     }
   )
 
+/** So long that no busy machine is too slow for a close that delivers everything. */
+export const shutdownTimeout = "30 seconds"
+
 /** Options with which a server that is stopped for a second is noticed and outlived. */
 export const outliving = {
   schedule: Schedule.fixed("50 millis"),
   requestTimeout: "500 millis",
-  shutdownTimeout: "20 seconds"
+  shutdownTimeout
 } as const

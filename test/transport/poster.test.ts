@@ -1,8 +1,11 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Redacted } from "effect"
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
 import { basic } from "../../src/transport/credentials.js"
 import * as Poster from "../../src/transport/poster.js"
+import { bundled } from "../process/bundle.js"
 import { serve, status } from "./server.js"
 
 const quiet: Poster.Options = {
@@ -47,6 +50,17 @@ describe("a poster", () => {
       const encodings = server.asked.map(({ headers }) => headers["content-encoding"])
       assert.deepStrictEqual(encodings, [undefined, "gzip"])
       assert.strictEqual(server.asked[1]!.body, "l".repeat(100))
+    })
+  )
+
+  it.live("lets go of a body once it is packed, so that a collection of what is young frees it", () =>
+    Effect.gen(function* () {
+      const program = yield* Effect.promise(() => bundled("test/process/packing.ts", "external"))
+      const run = promisify(execFile)
+      const { stdout } = yield* Effect.promise(() =>
+        run(process.execPath, ["--expose-gc", program], { timeout: 50_000 })
+      )
+      assert.isBelow(Number(stdout), 5e6)
     })
   )
 
