@@ -8,7 +8,6 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Metrics from "../../src/Metrics.js"
@@ -19,6 +18,7 @@ import * as Sink from "../../src/Sink.js"
 import { resolveTarget } from "../../src/sinks/nats/options.js"
 import type { Received } from "../../src/transport/messages.js"
 import { publisher } from "../../src/transport/natsPublisher.js"
+import { bundled } from "../process/bundle.js"
 import { countOf, nativeFrames } from "../relay/feed.js"
 import { type Backend, backend, ofApps, totals } from "../relay/harness.js"
 import type { Server } from "./harness.js"
@@ -131,12 +131,13 @@ const muteable = ({ port }: Server) =>
 
 const hitsOf = ({ measurements }: Backend): number => totals(measurements)["info hits"] ?? 0
 
+const program = Effect.promise(() => bundled("test/process/natsWorker.ts"))
+
 /** A worker in a process of its own that holds what it gets; ended with the scope. */
 const holder = (servers: ReadonlyArray<string>, replicas: number) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const file = fileURLToPath(new URL("../process/natsWorker.ts", import.meta.url))
-      const child = spawn(process.execPath, ["--import", "tsx", file, servers.join(","), String(replicas)], {
+    Effect.map(program, (file) => {
+      const child = spawn(process.execPath, [file, servers.join(","), String(replicas)], {
         stdio: ["ignore", "pipe", "inherit"]
       })
       const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()))
