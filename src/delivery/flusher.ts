@@ -284,10 +284,10 @@ export const make = <Payload>(
       )
 
       const ledger = (): Ledger => {
-        const { recorded, weight } = lane.gathered()
-        return lane.account.snapshot(recorded, {
+        const open = lane.gathered()
+        return lane.account.snapshot(open, {
           queued: queue.weight(),
-          open: weight,
+          open,
           inFlight: State.inFlight(state)
         })
       }

@@ -156,7 +156,7 @@ const attach = <E, R>(
       flush: Effect.void,
       // What stands ready to be read has arrived.
       ledger: () => {
-        const { recorded } = lane.gathered()
+        const recorded = lane.gathered()
         const ledger = lane.account.snapshot(recorded, { queued: 0, open: 0, inFlight: 0 })
         const invalid = untold(lane, isTold)
         const dropped = invalid === 0 ? ledger.dropped : { ...ledger.dropped, invalid }

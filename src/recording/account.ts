@@ -1,11 +1,11 @@
 /**
  * The mutable side of a lane's ledger. Whoever moves a recording calls one of these in the same synchronous step.
- * `recorded` of open windows is counted in their cells (one field on a hot line of cache), and added here when they are sealed.
+ * What is in open windows is counted in their cells, on the hot path, and only while it is not, here.
  */
 import type { DropReason, Ledger, RefuseReason } from "../Ledger.js"
 
 export class Account {
-  /** Points, and windows that were sealed. */
+  /** Points, and windows that were sealed, and not opened again. */
   recorded = 0
   delivered = 0
   retried = 0

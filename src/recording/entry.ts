@@ -116,14 +116,12 @@ export class CounterEntry extends EntryBase<CounterCell> {
     if (first.gathering) {
       first.value += step
       first.weight++
-      first.recorded++
     } else this.addTo(first, step)
     for (let link = this.others; link !== null; link = link.next) {
       const { cell } = link
       if (cell.gathering) {
         cell.value += step
         cell.weight++
-        cell.recorded++
       } else this.addTo(cell, step)
     }
   }
@@ -133,7 +131,6 @@ export class CounterEntry extends EntryBase<CounterCell> {
     if (live === null) return
     live.value += step
     live.weight++
-    live.recorded++
   }
 }
 
@@ -185,7 +182,6 @@ const recordGauge = (given: GaugeCell, value: number, stepped: boolean): void =>
   cell.stepped = stepped
   if (cell.mode === "raw") return cell.lane.direct(cell, cell.value)
   cell.weight++
-  cell.recorded++
 }
 
 /** A timer or distribution bound to its tags: the benchmark's row "histogram record". */
@@ -205,7 +201,6 @@ export class DistributionEntry extends EntryBase<DistributionCell> {
         live.buckets[bucket] = live.buckets[bucket]! + 1
       }
       live.weight++
-      live.recorded++
     }
   }
 
@@ -247,7 +242,6 @@ const absorbInto = (
     histogram.recordTimes(values[i]!, times)
     if (buckets !== undefined) buckets[bucketOf(series.boundaries!, values[i]!)]! += times
     cell.weight += times
-    cell.recorded += times
   }
   histogram.sum = total
 }

@@ -271,8 +271,7 @@ export class Lane implements Target, Keeper {
         continue
       }
       cell.listed = cell.gathering = false
-      this.account.recorded += cell.recorded
-      cell.recorded = 0
+      this.account.recorded += cell.weight
       if (Series.isSendable(cell)) sealed.push(Series.seal(cell, stamp, this.config.nanos))
       else this.discard(cell)
     }
@@ -321,6 +320,8 @@ export class Lane implements Target, Keeper {
       const window = windowOf(measurements[i]!)
       if (window === undefined) continue
       Series.reopen(window)
+      // It is counted again with the window that it is sealed with.
+      this.account.recorded -= window.weight
       const cell: Series.Cell = window.cell
       if (cell.listed) gathered = true
       else {
@@ -373,8 +374,8 @@ export class Lane implements Target, Keeper {
     }
     for (const cell of cells) {
       cell.gathering = false
-      this.account.recorded += cell.recorded
-      this.account.delivered += cell.recorded
+      this.account.recorded += cell.weight
+      this.account.delivered += cell.weight
       this.forget(cell)
     }
     this.onForget()
@@ -400,17 +401,15 @@ export class Lane implements Target, Keeper {
     this.catalog.forEach(use)
   }
 
-  /** What is in open windows, by both counts of it: the ledger's two sides. Only those that gather are looked at. */
-  gathered(): { readonly recorded: number; readonly weight: number } {
-    let recorded = 0
+  /** How many recordings are in open windows. Only those that gather are looked at. */
+  gathered(): number {
     let weight = 0
     for (const head of [this.dirtyHead, this.dueHead]) {
       for (let cell = head; cell !== null; cell = cell.next) {
-        recorded += cell.recorded
         weight += cell.weight
       }
     }
-    return { recorded, weight }
+    return weight
   }
 
   close(): void {

@@ -53,28 +53,32 @@ export interface Owner {
 }
 
 abstract class CellBase {
+  // The hot path's first, next to each other: it goes through the cells of all lanes, and the nearest cache holds few lines.
   /** Whether the open window has recordings and may take more: what the hot path looks at. */
   gathering = false
+  /** Of a counter or a gauge. */
+  value = 0
+  /** Recordings in the open window, and in one that was reopened. */
+  weight = 0
+  readonly lane: Owner
+  readonly series: LaneSeries
+  readonly mode: Mode
+  readonly refusal: RefuseReason | undefined
+  /** When the open window was opened: at the series' creation, then when the last one was sealed. */
+  startMillis = -Infinity
   /** Whether it is on one of the lane's two lists. */
   listed = false
   next: Cell | null = null
-  /** Recordings since the cell was last sealed, and in the open window, which one that was reopened gives back to. */
-  recorded = 0
-  weight = 0
-  /** When the open window was opened: at the series' creation, then when the last one was sealed. */
-  startMillis = -Infinity
   /** Whether a window of it is sealed. Not which: an old object that names a young one costs the collector of the young. */
   isSealed = false
   expired = false
   /** The timestamp of the last sealed window. */
   lastMillis = -Infinity
-  constructor(
-    readonly lane: Owner,
-    readonly series: LaneSeries,
-    readonly mode: Mode,
-    readonly refusal: RefuseReason | undefined,
-    millis: number
-  ) {
+  constructor(lane: Owner, series: LaneSeries, mode: Mode, refusal: RefuseReason | undefined, millis: number) {
+    this.lane = lane
+    this.series = series
+    this.mode = mode
+    this.refusal = refusal
     this.startMillis = millis
   }
 }
@@ -83,14 +87,12 @@ export class CounterCell extends CellBase {
   get kind() {
     return "counter" as const
   }
-  value = 0
 }
 
 export class GaugeCell extends CellBase {
   get kind() {
     return "gauge" as const
   }
-  value = 0
   /** Whether `value` came about by steps since the last `set`: then forgetting it would lose count. */
   stepped = false
   /** The overflow series takes steps only: what would a last value of several series mean? */

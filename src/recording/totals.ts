@@ -51,20 +51,20 @@ export type Standing =
 
 /** Series that were recorded and are told, each with the cell's own histogram: to be used before anything is recorded. */
 export function* totals(lane: Lane, millis: number, isTold: (cell: Cell) => boolean): IterableIterator<Total> {
-  for (const cell of lane.all()) if (cell.recorded > 0 && isTold(cell)) yield totalOf(cell, millis)
+  for (const cell of lane.all()) if (cell.weight > 0 && isTold(cell)) yield totalOf(cell, millis)
 }
 
 /** As `totals`, without making anything of them: in a third of the time. */
 export const forEachStanding = (lane: Lane, isTold: (cell: Cell) => boolean, use: (standing: Standing) => void): void =>
   lane.forEach((cell) => {
-    if (cell.recorded > 0 && isTold(cell)) use(cell)
+    if (cell.weight > 0 && isTold(cell)) use(cell)
   })
 
 /** How many recordings are in no total. */
 export const untold = (lane: Lane, isTold: (cell: Cell) => boolean): number => {
-  let recorded = 0
-  for (const cell of lane.all()) if (cell.recorded > 0 && !isTold(cell)) recorded += cell.recorded
-  return recorded
+  let weight = 0
+  for (const cell of lane.all()) if (cell.weight > 0 && !isTold(cell)) weight += cell.weight
+  return weight
 }
 
 const totalOf = (cell: Cell, millis: number): Total => {
@@ -89,7 +89,7 @@ export const recentOf = (histogram: Histogram): ReadonlyArray<number> =>
   histogram instanceof RecentHistogram ? histogram.recent() : none
 
 interface Look {
-  readonly recorded: number
+  readonly weight: number
   readonly millis: number
 }
 
@@ -120,10 +120,10 @@ export class Silence {
   }
 
   private isSilent(cell: Cell, millis: number): boolean {
-    const { recorded } = cell
+    const { weight } = cell
     const last = this.looks.get(cell)
-    if (last === undefined || last.recorded !== recorded) {
-      this.looks.set(cell, { recorded, millis })
+    if (last === undefined || last.weight !== weight) {
+      this.looks.set(cell, { weight, millis })
       return false
     }
     return (

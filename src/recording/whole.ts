@@ -81,7 +81,6 @@ export const addCount = (
     if (live.gathering) {
       live.value += value
       live.weight += weight
-      live.recorded += weight
     } else live.lane.directAt(live, value, { millis, nanos, times: weight, keptAt: 1 })
   }
 }
@@ -102,7 +101,6 @@ export const setGauge = (
       }
       if (live.gathering) {
         live.weight += weight
-        live.recorded += weight
       } else live.lane.directAt(live, value, { millis, nanos, times: weight, keptAt: 1 })
     }
   }
@@ -120,7 +118,6 @@ export const mergeDistribution = (
       live.histogram.merge(histogram)
       mergeBuckets(live, window)
       live.weight += weight
-      live.recorded += weight
     } else if (live.mode !== "raw" || live.lane.closed) live.lane.direct(live, 0)
     else {
       eachBucket(histogram, (value, times) =>
@@ -189,7 +186,6 @@ export const recordAt = (
       if (live.buckets !== undefined) live.buckets[bucketOf(live.series.boundaries!, value)]! += times
     }
     live.weight += weight
-    live.recorded += weight
   }
 }
 

@@ -744,7 +744,7 @@ export const mutants = [
   {
     name: "a series that was never recorded is told",
     file: "src/recording/totals.ts",
-    find: "cell.recorded > 0 && isTold(cell)) yield",
+    find: "cell.weight > 0 && isTold(cell)) yield",
     replace: "isTold(cell)) yield",
     tests: totals
   },

@@ -78,9 +78,9 @@ export const sealAll = (lane: Lane): ReadonlyArray<Measurement> => {
 
 /** The ledger of a lane, given what of it is sealed and unsettled. */
 export const ledgerOf = (lane: TestLane, inFlight: ReadonlyArray<Measurement> = []): Ledger =>
-  lane.account.snapshot(lane.gathered().recorded, {
+  lane.account.snapshot(lane.gathered(), {
     queued: lane.taken.reduce((sum, { weight }) => sum + weight, 0),
-    open: lane.gathered().weight,
+    open: lane.gathered(),
     inFlight: inFlight.reduce((sum, { weight }) => sum + weight, 0)
   })
 
