@@ -19,6 +19,8 @@ const sinkFolders = {
   Nats: "nats",
   OpenTsdb: "opentsdb",
   Otlp: "otlp",
+  PrometheusRemoteWrite: "prometheusRemoteWrite",
+  Pushgateway: "pushgateway",
   StatsD: "statsd",
   ZeroMq: "zeromq"
 }

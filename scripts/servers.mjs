@@ -14,6 +14,7 @@ const packages = [
   { name: "victoria-metrics", binary: "usr/bin/victoria-metrics" },
   { name: "nats-server", binary: "usr/sbin/nats-server" },
   { name: "prometheus", binary: "usr/bin/promtool" },
+  { name: "prometheus-pushgateway", binary: "usr/bin/prometheus-pushgateway" },
   // Of Python: useless without what it depends on.
   { name: "graphite-carbon", binary: "usr/bin/carbon-cache", withDependencies: true },
   { name: "python3-zmq", binary: "usr/lib/python3/dist-packages/zmq/__init__.py", withDependencies: true },

@@ -111,6 +111,11 @@ export interface Definition<Payload, E, R> {
   readonly byLevel?: boolean | undefined
   /** The kinds whose points are all kept, whatever the `sampleRate`: the wire cannot say that others are missing. */
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
+  /**
+   * What `resend: "always"` sends again: gauges; or `"totals"`, everything, as an increase of nothing, which a sink of totals makes
+   * what it was. Default `"gauges"`.
+   */
+  readonly resends?: "gauges" | "totals" | undefined
   /** What holds where the user sets nothing. */
   readonly defaults: DeliveryOptions & { readonly batchSize: number; readonly ambiguous: "retry" | "drop" }
   /** What the user set. */
@@ -172,6 +177,7 @@ const toParts = <Payload, E, R>(
     spell: definition.spell,
     byLevel: definition.byLevel,
     unsampled: definition.unsampled,
+    resends: definition.resends,
     defaults: {
       ...definition.defaults,
       name: definition.defaults.name ?? definition.sink,

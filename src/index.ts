@@ -118,6 +118,20 @@ export * as Otlp from "./sinks/Otlp.js"
 export * as Prometheus from "./web/Prometheus.js"
 
 /**
+ * A sink for Prometheus, and what else takes its remote write: 2.0 or 1.0.
+ *
+ * @since 0.1.0
+ */
+export * as PrometheusRemoteWrite from "./sinks/PrometheusRemoteWrite.js"
+
+/**
+ * A sink for Prometheus' Pushgateway.
+ *
+ * @since 0.1.0
+ */
+export * as Pushgateway from "./sinks/Pushgateway.js"
+
+/**
  * A source: the process and its JavaScript runtime.
  *
  * @since 0.1.0

@@ -7,6 +7,8 @@ import * as Librato from "./vectors/librato.js"
 import * as OpenTsdb from "./vectors/openTsdb.js"
 import * as Otlp from "./vectors/otlp.js"
 import * as Prometheus from "./vectors/prometheus.js"
+import * as Pushgateway from "./vectors/pushgateway.js"
+import * as RemoteWrite from "./vectors/remoteWrite.js"
 import type { Row } from "./vectors/rows.js"
 import { readFiles } from "./vectors/rows.js"
 import * as Sketches from "./vectors/sketches.js"
@@ -25,7 +27,10 @@ const runners: Readonly<Record<string, (row: Row) => void | Promise<void>>> = {
   "opentsdb-telnet": OpenTsdb.runTelnet,
   "otlp-json": Otlp.runJson,
   "otlp-protobuf": Otlp.runProtobuf,
+  "prometheus-remote-write-1": RemoteWrite.runFirst,
+  "prometheus-remote-write-2": RemoteWrite.runSecond,
   "prometheus-text": Prometheus.run,
+  "pushgateway-path": Pushgateway.run,
   sketches: Sketches.run,
   statsd: StatsD.runEtsy,
   statvent: Statvent.run,

@@ -15,6 +15,7 @@ import { page } from "./page.mjs"
 import { points } from "./points.mjs"
 import { prometheusScrape } from "./prometheus.mjs"
 import { relay, relayFrame } from "./relay.mjs"
+import { remoteWrite, remoteWriteSnappy } from "./remoteWrite.mjs"
 import { series } from "./series.mjs"
 import { sources } from "./sources.mjs"
 import { stalled } from "./stalled.mjs"
@@ -44,6 +45,8 @@ export const rows = [
   namedPipe,
   namedPipeCat,
   prometheusScrape,
+  remoteWrite,
+  remoteWriteSnappy,
   relayFrame,
   http,
   statsd,

@@ -30,6 +30,7 @@ export interface Parts<P, E, R> {
   readonly spell?: ((series: Identity) => Identity) | undefined
   readonly byLevel?: boolean | undefined
   readonly unsampled?: ReadonlyArray<Kind | "point"> | undefined
+  readonly resends?: "gauges" | "totals" | undefined
   readonly defaults: SinkDefaults
   readonly delivery: DeliveryOptions
 }
@@ -105,7 +106,7 @@ const identifying = new Set(["host", "hostname", "instance", "pod", "container",
 
 type Keeping = Pick<
   Parts<never, never, never>,
-  "overwrites" | "apart" | "pointTimes" | "spell" | "byLevel" | "unsampled"
+  "overwrites" | "apart" | "pointTimes" | "spell" | "byLevel" | "unsampled" | "resends"
 >
 
 export const laneConfig = (parts: Keeping, options: Resolved): Effect.Effect<LaneConfig> =>
@@ -127,6 +128,7 @@ export const laneConfig = (parts: Keeping, options: Resolved): Effect.Effect<Lan
       expireAfterMillis: options.expireAfter ?? null,
       raw: options.raw,
       resendGauges: options.resend === "always",
+      resendTotals: parts.resends === "totals",
       sampleRate: options.sampleRate,
       unsampled: new Set(parts.unsampled),
       overwrites,

@@ -97,7 +97,10 @@ export interface DeliveryOptions {
    * told apart. Default: the sink's, else `true`.
    */
   readonly aggregate?: boolean | { readonly [K in Kind]?: boolean | undefined } | undefined
-  /** `"always"` sends a gauge with every flush, also unchanged (weight 0). Default `"changed"`: when it was recorded. */
+  /**
+   * `"always"` sends a gauge with every flush, also unchanged (weight 0), and in some sinks of totals everything else too. Default
+   * `"changed"`: when it was recorded, or the sink's.
+   */
   readonly resend?: "changed" | "always" | undefined
   /**
    * What to do after a write without an answer: `"retry"` byte for byte (right where the backend overwrites by timestamp),

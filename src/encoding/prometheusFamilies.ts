@@ -157,29 +157,40 @@ const labelOf = (key: string, type: Type, dialect: Dialect): string | Fault => {
   return `exported_${label.replace(/^_+/, "")}`
 }
 
-/** Where they are renamed, no two tags of a family are the same label; those that are legal keep their names. */
-export const labelsOf = (keys: Iterable<string>, type: Type, dialect: Dialect): Labels => {
+/** As `labelsOf`, the names alone. */
+export const labelNamesOf = (
+  keys: Iterable<string>,
+  type: Type,
+  dialect: Dialect
+): ReadonlyMap<string, string | Fault> => {
   const labels = new Map<string, string | Fault>()
   const taken = new Set<string>()
   const others = new Set<string>()
   for (const key of keys) {
     if (labels.has(key) || others.has(key)) continue
     if (isLegalLabel(key) && !own(key, type)) {
-      labels.set(key, `${key}="`)
+      labels.set(key, key)
       taken.add(key)
     } else others.add(key)
   }
   for (const key of [...others].sort()) {
     let label = labelOf(key, type, dialect)
-    if (typeof label === "string") {
-      if (dialect.conflicts === "rename") {
-        const base = label.replace(/_+$/, "") || "tag"
-        for (let i = 0; taken.has(label); i++) label = `${base}_${mark(i === 0 ? key : i + key)}`
-        taken.add(label)
-      }
-      label = isLegalLabel(label) ? `${label}="` : `"${escapeValue(label)}"="`
+    if (typeof label === "string" && dialect.conflicts === "rename") {
+      const base = label.replace(/_+$/, "") || "tag"
+      for (let i = 0; taken.has(label); i++) label = `${base}_${mark(i === 0 ? key : i + key)}`
+      taken.add(label)
     }
     labels.set(key, label)
+  }
+  return labels
+}
+
+/** Where they are renamed, no two tags of a family are the same label; those that are legal keep their names. */
+export const labelsOf = (keys: Iterable<string>, type: Type, dialect: Dialect): Labels => {
+  const labels = new Map<string, string | Fault>()
+  for (const [key, label] of labelNamesOf(keys, type, dialect)) {
+    const isName = typeof label === "string"
+    labels.set(key, isName ? (isLegalLabel(label) ? `${label}="` : `"${escapeValue(label)}"="`) : label)
   }
   return labels
 }

@@ -33,6 +33,8 @@ export interface LaneConfig {
   /** The kinds whose every recording is a point. */
   readonly raw: ReadonlySet<Kind>
   readonly resendGauges: boolean
+  /** With `resendGauges`, everything else too: as an increase of nothing. */
+  readonly resendTotals?: boolean | undefined
   readonly sampleRate: number
   /** The kinds whose points are all kept, whatever the `sampleRate`. */
   readonly unsampled: ReadonlySet<Kind | "point">

@@ -235,9 +235,11 @@ export class Lane implements Target, Keeper {
   /** What has gathered up to now is due. */
   markDue(): void {
     this.onMark()
-    if (this.config.resendGauges) {
+    const { resendGauges, resendTotals = false } = this.config
+    if (resendGauges) {
       for (const cell of this.catalog.values()) {
-        if (cell.kind === "gauge" && !cell.listed && cell.lastMillis > -Infinity && !cell.isSealed) this.pushDirty(cell)
+        if ((resendTotals || cell.kind === "gauge") && !cell.listed && cell.lastMillis > -Infinity && !cell.isSealed)
+          this.pushDirty(cell)
       }
     }
     this.moveDirtyToDue()

@@ -21,8 +21,9 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { Cause, Clock, Config, Effect, Exit, Layer, Option } from "effect"
+import { Clock, Config, Effect, Layer } from "effect"
 import type { ConfigError } from "effect"
+import * as Cumulative from "../delivery/cumulative.js"
 import type { Body, Encode } from "../encoding/otlp.js"
 import { bucketsOf } from "../encoding/otlp.js"
 import * as OtlpJson from "../encoding/otlpJson.js"
@@ -36,7 +37,6 @@ import { judge } from "./otlp/answers.js"
 import { fromEnvironment } from "./otlp/environment.js"
 import type { Options, Target } from "./otlp/options.js"
 import { resolveTarget, sinkName } from "./otlp/options.js"
-import * as Totals from "./otlp/totals.js"
 
 /**
  * @since 0.1.0
@@ -96,28 +96,14 @@ const makeWriter = (options: Options): Effect.Effect<Writer, Sink.InvalidOption,
     return { target, encode: format === "json" ? OtlpJson.make(target) : OtlpProtobuf.make(target), write }
   })
 
-const fateOf = (exit: Exit.Exit<unknown, Sink.SinkError>): Totals.Fate => {
-  if (Exit.isSuccess(exit)) return "stored"
-  const failure = Cause.failureOption(exit.cause)
-  return Option.isSome(failure) && !failure.value.ambiguous ? "not stored" : "unknown"
-}
-
 const sinkOf = ({ encode, target, write }: Writer): Sink.Sink<Body> => {
   if (target.temporality === "delta") return { encode, write }
   const { boundaries, histograms } = target
-  const totals = Totals.make(({ histogram, series }) =>
+  return Cumulative.sinkOf({ encode, write }, ({ histogram, series }) =>
     histograms === "explicit" && series.boundaries === undefined
       ? bucketsOf(histogram, boundaries(series.unit))
       : undefined
   )
-  return {
-    encode: (measurements, maxBytes) => encode(totals.add(measurements), maxBytes),
-    write: (batch) =>
-      Effect.suspend(() => {
-        totals.begin(batch.measurements)
-        return Effect.onExit(write(batch), (exit) => Effect.sync(() => totals.settle(batch.measurements, fateOf(exit))))
-      })
-  }
 }
 
 /** A request without metrics: receivers read it, and store nothing. */

@@ -16,7 +16,7 @@ import { Context, Effect, FiberRef, FiberRefs, Redacted, Stream } from "effect"
 import { classify, TransportFailure } from "./failure.js"
 
 export interface Request {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
   /** Without user name and password. */
   readonly url: string
   /** Lower-case names. */

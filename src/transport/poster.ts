@@ -24,9 +24,11 @@ export interface Options {
   readonly gzip: number
 }
 
+type Sent = Omit<Http.Request, "headers"> & Partial<Pick<Http.Request, "headers">>
+
 export interface Poster {
-  /** The answer's body is without secrets that the other side repeats. */
-  readonly send: (request: Omit<Http.Request, "headers">) => Effect.Effect<Http.Answer, Unauthorized | Unavailable>
+  /** With `headers` over those of every request. The answer's body is without secrets that the other side repeats. */
+  readonly send: (request: Sent) => Effect.Effect<Http.Answer, Unauthorized | Unavailable>
 }
 
 export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.HttpClient> =>
@@ -42,15 +44,12 @@ export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.
     const authorized = Effect.mapError(authorization, (reason) => new Unauthorized({ sink, reason }))
 
     // Made apart from `send`, whose closures know the body as it was: see `gzip`.
-    const post = (
-      request: Omit<Http.Request, "headers">,
-      encoding: string | undefined,
-      credentials: Credentials | undefined
-    ) => {
+    const post = (request: Sent, encoding: string | undefined, credentials: Credentials | undefined) => {
       const sent = Http.send(client, {
         ...request,
         headers: {
           ...headers,
+          ...request.headers,
           ...(credentials === undefined ? {} : { authorization: credentials.header }),
           ...(encoding === undefined ? {} : { "content-encoding": encoding })
         }

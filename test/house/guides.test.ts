@@ -10,6 +10,8 @@ import * as InfluxDb from "../../src/sinks/InfluxDb.js"
 import * as Librato from "../../src/sinks/Librato.js"
 import * as Nats from "../../src/sinks/Nats.js"
 import * as Otlp from "../../src/sinks/Otlp.js"
+import * as PrometheusRemoteWrite from "../../src/sinks/PrometheusRemoteWrite.js"
+import * as Pushgateway from "../../src/sinks/Pushgateway.js"
 import * as OpenTsdb from "../../src/sinks/OpenTsdb.js"
 import * as StatsD from "../../src/sinks/StatsD.js"
 import * as ZeroMq from "../../src/sinks/ZeroMq.js"
@@ -121,6 +123,8 @@ describe("the guide to sinks", () => {
   const sinks: Record<string, () => unknown> = {
     InfluxDb: () => InfluxDb.layerFetch({ url, database: "app" }),
     Otlp: () => Otlp.layerFetch({ url }),
+    PrometheusRemoteWrite: () => PrometheusRemoteWrite.layerFetch({ url }),
+    Pushgateway: () => Pushgateway.layerFetch({ url, job: "j" }),
     "OpenTsdb.layer": () => OpenTsdb.layer({ host: "localhost" }),
     "OpenTsdb.layerHttp": () => OpenTsdb.layerHttpFetch({ url }),
     StatsD: () => StatsD.layer(),
@@ -146,7 +150,9 @@ describe("the guide to sinks", () => {
       assert.strictEqual(number(batchSize), defaults.batchSize)
       assert.strictEqual(batchBytes === "" ? undefined : number(batchBytes), defaults.batchBytes)
       assert.strictEqual(ambiguous, `\`"${defaults.ambiguous}"\``)
-      assert.strictEqual(hostTag, `\`"${String(defaults.hostTag ?? "none")}"\``)
+      const tagged = typeof defaults.hostTag === "object" ? defaults.hostTag.key : defaults.hostTag
+      assert.strictEqual(hostTag, `\`"${String(tagged ?? "none")}"\``)
+      assert.strictEqual(other.includes('`resend: "always"`'), defaults.resend === "always")
       assert.strictEqual(other.startsWith("`schedule`"), defaults.schedule !== undefined)
       if (defaults.aggregate !== undefined)
         assert.include(other, `\`aggregate: ${JSON.stringify(defaults.aggregate)}\``)
@@ -162,7 +168,8 @@ describe("the guide to sinks", () => {
 })
 
 describe("the guide to layers", () => {
-  const modules: Record<string, object> = { InfluxDb, Otlp, OpenTsdb, StatsD, Graphite, Librato, ZeroMq, Nats }
+  const pushing = { InfluxDb, Otlp, PrometheusRemoteWrite, Pushgateway, OpenTsdb, StatsD, Graphite, Librato }
+  const modules: Record<string, object> = { ...pushing, ZeroMq, Nats }
   const rows = table(read("docs/choosing-a-sink.md"), /^## Which layer$/m)
 
   for (const layer of ["layerFetch", "layerConfig", "layerEnv", "check"]) {
@@ -262,6 +269,16 @@ describe("the page of", () => {
     Console: { page: "sinks/console.md", above: /^# Console$/m, from: [["sinks/Console.ts", "Options"]] },
     InfluxDb: { page: "sinks/influxdb.md", above: /^## Options$/m, from: [["sinks/influxdb/options.ts", "Options"]] },
     Otlp: { page: "sinks/otlp.md", above: /^## Options$/m, from: [["sinks/otlp/options.ts", "Options"]] },
+    PrometheusRemoteWrite: {
+      page: "sinks/prometheus-remote-write.md",
+      above: /^## Options$/m,
+      from: [["sinks/prometheusRemoteWrite/options.ts", "Options"]]
+    },
+    Pushgateway: {
+      page: "sinks/pushgateway.md",
+      above: /^## Options$/m,
+      from: [["sinks/pushgateway/options.ts", "Options"]]
+    },
     OpenTsdb: {
       page: "sinks/opentsdb.md",
       above: /^Which one\?/m,

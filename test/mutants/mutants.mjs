@@ -19,6 +19,12 @@ const queues = { file: "test/delivery/queue.test.ts" }
 const wiring = { file: "test/delivery/options.test.ts" }
 const pulled = { file: "test/delivery/pull.test.ts" }
 const totals = { file: "test/delivery/totals.test.ts" }
+const cumulative = { file: "test/delivery/cumulative.test.ts" }
+const told = { file: "test/recording/series.test.ts", only: "resend of totals" }
+const written = { file: "test/encoding/remoteWrite.test.ts" }
+const compressed = { file: "test/encoding/snappy.test.ts" }
+const pushed = { file: "test/encoding/pushgateway.test.ts" }
+const sent = { file: "test/sinks/PrometheusRemoteWrite.test.ts" }
 
 export const mutants = [
   // The queue.
@@ -602,6 +608,71 @@ export const mutants = [
     find: 'resendGauges: options.resend === "always"',
     replace: "resendGauges: false",
     tests: wiring
+  },
+
+  // Totals that are written, and told again.
+  {
+    name: "a total that falls once nobody knows of a write",
+    file: "src/delivery/cumulative.ts",
+    find: "total.sent !== undefined && total.doubts > 0",
+    replace: "total.sent !== undefined && total.doubts > 1",
+    tests: cumulative
+  },
+  {
+    name: "a lane that tells gauges alone again",
+    file: "src/recording/lane.ts",
+    find: '(resendTotals || cell.kind === "gauge")',
+    replace: '(cell.kind === "gauge")',
+    tests: told
+  },
+  {
+    name: "a total that is told again and keeps its series",
+    file: "src/recording/series.ts",
+    find: 'if (weight > 0 || cell.kind === "gauge") cell.startMillis = millis',
+    replace: "cell.startMillis = millis",
+    tests: told
+  },
+  {
+    name: "native buckets that are one too low",
+    file: "src/encoding/nativeHistogram.ts",
+    find: "const place = index + 1",
+    replace: "const place = index",
+    tests: written
+  },
+  {
+    name: "symbols that a measurement leaves behind that does not fit",
+    file: "src/encoding/remoteWrite.ts",
+    find: "while (opened.length > openedBefore) opened.pop()!.request = 0",
+    replace: "opened.length = openedBefore",
+    tests: written
+  },
+  {
+    name: "labels in another order than that of bytes",
+    file: "src/encoding/remoteWrite.ts",
+    find: "pairs.sort(([a], [b]) => order(a, b))",
+    replace: "pairs.reverse()",
+    tests: written
+  },
+  {
+    name: "a short copy from too far",
+    file: "src/encoding/snappy.ts",
+    find: "length < 12 && distance < 2048",
+    replace: "length < 12 && distance < 4096",
+    tests: compressed
+  },
+  {
+    name: "a push that forgets what was pushed before",
+    file: "src/encoding/pushgateway.ts",
+    find: "for (const [series, one] of all) kept.set(series, one)",
+    replace: "",
+    tests: pushed
+  },
+  {
+    name: "a receiver of 1.0 that is asked in 2.0 for ever",
+    file: "src/sinks/PrometheusRemoteWrite.ts",
+    find: "version = 1 yield*",
+    replace: "yield*",
+    tests: sent
   },
 
   // Sources that are read.

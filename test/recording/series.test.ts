@@ -88,6 +88,30 @@ describe("windows of a series", () => {
     assert.strictEqual(ledgerOf(lane).delivered, 1)
   })
 
+  it("resend of totals sends everything with weight 0, which is no recording that would keep a series", () => {
+    const lane = laneOf({ resendGauges: true, resendTotals: true, expireAfterMillis: 500 })
+    const hub = hubOf(lane)
+    counter(hub, "c").incrementBy(3)
+    distribution(hub, "d", undefined, { boundaries: [1] }).record(5)
+    lane.delivered(sealAll(lane))
+    clock.now += 300
+    const again = sealAll(lane)
+    assert.deepStrictEqual(numbers(again), { "c{}": 0, "d{}": 0 })
+    assert.deepStrictEqual(
+      again.map(({ weight }) => weight),
+      [0, 0]
+    )
+    lane.delivered(again)
+    assert.strictEqual(ledgerOf(lane).delivered, 2)
+    clock.now += 300
+    lane.expire(clock.now)
+    assert.deepStrictEqual(sealAll(lane), [])
+    const onlyGauges = laneOf({ resendGauges: true })
+    counter(hubOf(onlyGauges), "c").incrementBy(3)
+    onlyGauges.delivered(sealAll(onlyGauges))
+    assert.deepStrictEqual(sealAll(onlyGauges), [])
+  })
+
   it("a window that was not stored gathers on, and loses nothing of what came meanwhile", () => {
     const lane = laneOf()
     const hub = hubOf(lane)

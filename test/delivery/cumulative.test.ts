@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { bucketsOf } from "../../../src/encoding/otlp.js"
-import { Histogram } from "../../../src/recording/histogram.js"
-import type { Count, Distribution, Measurement, Series } from "../../../src/recording/measurement.js"
-import * as Totals from "../../../src/sinks/otlp/totals.js"
+import { bucketsOf } from "../../src/encoding/otlp.js"
+import { Histogram } from "../../src/recording/histogram.js"
+import type { Count, Distribution, Measurement, Series } from "../../src/recording/measurement.js"
+import * as Cumulative from "../../src/delivery/cumulative.js"
 
 const seriesOf = (kind: Series["kind"]): Series => ({
   name: "s",
@@ -35,7 +35,7 @@ const saidOf = (measurement: Measurement): number => {
 }
 
 /** What becomes of each try of a window; then the lane lets go of it. */
-const tries = fc.array(fc.constantFrom<Totals.Fate>("not stored", "unknown"), { maxLength: 3 })
+const tries = fc.array(fc.constantFrom<Cumulative.Fate>("not stored", "unknown"), { maxLength: 3 })
 const life = fc.record({ value: fc.nat(9), tries, end: fc.constantFrom("stored", "dropped") })
 
 describe("totals of increases", () => {
@@ -43,13 +43,13 @@ describe("totals of increases", () => {
     it(`of a ${kind} hold what was, or may have been stored, and nothing else, and never fall`, () => {
       fc.assert(
         fc.property(fc.array(life, { maxLength: 12 }), (lives) => {
-          const totals = Totals.make()
+          const totals = Cumulative.make()
           const series = seriesOf(kind)
           let before = 0
           let start: number | undefined
           lives.forEach(({ end, tries, value }, at) => {
             const window = windowOf(series, at, value)
-            const attempt = (fate: Totals.Fate) => {
+            const attempt = (fate: Cumulative.Fate) => {
               const [added] = totals.add([window])
               assert.strictEqual(saidOf(added!), before + value)
               assert.strictEqual((added as Count).startMillis, (start ??= window.startMillis))
@@ -67,7 +67,7 @@ describe("totals of increases", () => {
   }
 
   it("leave gauges and points as they are, and what was measured too", () => {
-    const totals = Totals.make()
+    const totals = Cumulative.make()
     const window = windowOf(seriesOf("distribution"), 0, 3)
     const gauge: Measurement = { ...windowOf(seriesOf("counter"), 0, 7), _tag: "gauge", value: 7 }
     for (const fate of ["stored", "stored"] as const) {
@@ -79,7 +79,7 @@ describe("totals of increases", () => {
   })
 
   it("of windows of other processes, of which several are on their way, count each once", () => {
-    const totals = Totals.make()
+    const totals = Cumulative.make()
     const series = seriesOf("counter")
     const foreign = (at: number): Measurement => Object.assign(windowOf(series, at, 1), { foreign: true })
     const all = [foreign(0), foreign(1), foreign(2)]
@@ -94,7 +94,7 @@ describe("totals of increases", () => {
   for (const late of ["stored", "not stored", "unknown"] as const) {
     it(`stay as they are where a write that was given up ends later: ${late}`, () => {
       for (const kind of ["counter", "distribution"] as const) {
-        const totals = Totals.make()
+        const totals = Cumulative.make()
         const series = seriesOf(kind)
         const said = (window: Measurement) => saidOf(totals.add([window])[0]!)
         const [first, second, third] = [0, 1, 2].map((at) => windowOf(series, at, 2)) as [Count, Count, Count]
@@ -116,7 +116,7 @@ describe("totals of increases", () => {
   }
 
   it("never fall where the lane goes on without an end of the last write", () => {
-    const totals = Totals.make()
+    const totals = Cumulative.make()
     const series = seriesOf("counter")
     const [first, second] = [windowOf(series, 0, 2), windowOf(series, 1, 1)]
     totals.add([first])
@@ -125,7 +125,7 @@ describe("totals of increases", () => {
   })
 
   it("begin before they end, also where the first window has no length", () => {
-    const totals = Totals.make()
+    const totals = Cumulative.make()
     const series = seriesOf("counter")
     const first = { ...windowOf(series, 0, 2), millis: 1000 }
     const startOf = (window: Measurement) => (totals.add([window])[0] as Count).startMillis
@@ -135,7 +135,7 @@ describe("totals of increases", () => {
 
   it("have buckets that never fall, also where those are counted by about the values", () => {
     const bounds = [1, 1.01, 1.02, 1.03, 10]
-    const totals = Totals.make((window) => bucketsOf(window.histogram, bounds))
+    const totals = Cumulative.make((window) => bucketsOf(window.histogram, bounds))
     const series = { ...seriesOf("distribution"), boundaries: undefined }
     let before = bounds.map(() => 0)
     // A range that grows makes the total's own buckets coarser with each window.

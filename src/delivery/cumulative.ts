@@ -1,13 +1,14 @@
 /**
- * Totals in place of increases, for cumulative temporality: what a series has gathered since it began.
+ * Totals in place of increases, for sinks whose backends take totals alone: what a series has gathered since it began.
  *
  * A total never falls while its series lives. What is known not to be stored is left out of it, as the ledger says; what may
  * have been stored is in all that follow, since a receiver may have seen it: a total that gets lost on its way is made good by
  * the next one. A write that is repeated says the same once more.
  */
-import { Histogram } from "../../recording/histogram.js"
-import type { Count, Distribution } from "../../recording/measurement.js"
-import type { Measurement } from "../../Sink.js"
+import { Cause, Effect, Exit, Option } from "effect"
+import { Histogram } from "../recording/histogram.js"
+import type { Count, Distribution, Measurement } from "../recording/measurement.js"
+import type { Sink, SinkError } from "./sink.js"
 
 type Window = Count | Distribution
 
@@ -164,5 +165,27 @@ export const make = (bucketsOf: BucketsOf = () => undefined): Totals => {
         } else if (fate === "not stored") total.doubts--
       }
     }
+  }
+}
+
+const fateOf = (exit: Exit.Exit<unknown, SinkError>): Fate => {
+  if (Exit.isSuccess(exit)) return "stored"
+  const failure = Cause.failureOption(exit.cause)
+  return Option.isSome(failure) && !failure.value.ambiguous ? "not stored" : "unknown"
+}
+
+/** A sink of totals that is given increases. What it is said to reject counts as stored: later totals have it. */
+export const sinkOf = <Payload>(
+  { encode, write }: Required<Pick<Sink<Payload>, "write">> & { readonly encode: NonNullable<Sink<Payload>["encode"]> },
+  bucketsOf?: BucketsOf
+): Sink<Payload> => {
+  const totals = make(bucketsOf)
+  return {
+    encode: (measurements, maxBytes) => encode(totals.add(measurements), maxBytes),
+    write: (batch) =>
+      Effect.suspend(() => {
+        totals.begin(batch.measurements)
+        return Effect.onExit(write(batch), (exit) => Effect.sync(() => totals.settle(batch.measurements, fateOf(exit))))
+      })
   }
 }
