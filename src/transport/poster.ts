@@ -75,11 +75,12 @@ export const make = (options: Options): Effect.Effect<Poster, never, HttpClient.
     }
   })
 
-/** Gives a check so long, and says which server did not answer. */
+/** Gives a check so long, or what a close asks for, and says which server did not answer. */
 export const within =
   (sink: string, at: string, limit: Duration.DurationInput) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Unavailable, R> =>
-    Effect.timeoutFail(self, {
+    // What waits in a finalizer would be waited for, however long it takes.
+    Effect.timeoutFail(Effect.interruptible(self), {
       duration: limit,
       onTimeout: () => new Unavailable({ sink, reason: `no answer from ${at} within ${Duration.format(limit)}` })
     })

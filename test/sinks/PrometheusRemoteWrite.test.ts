@@ -222,6 +222,19 @@ describe("PrometheusRemoteWrite", () => {
     )
   })
 
+  it.scopedLive("closes also where nobody answers that series have ended", () =>
+    Effect.gen(function* () {
+      const answer = script(taken, () => {})
+      const { ledger, logged } = yield* run(answer, Effect.zipRight(one, Metrics.flush), {
+        resend: "changed",
+        requestTimeout: "200 millis",
+        staleMarkers: true
+      })
+      assert.match(logged, /that series have ended was not told: no answer/)
+      assert.strictEqual(ledger.delivered, 1)
+    })
+  )
+
   describe("check", () => {
     const check = (answer: Answer) =>
       Effect.gen(function* () {

@@ -125,6 +125,16 @@ describe("Pushgateway", () => {
       })
     )
 
+    it.scopedLive("to answer when the group is removed hold up no close", () =>
+      Effect.gen(function* () {
+        const answer: Answer = (asked, response) => {
+          if (asked.method !== "DELETE") status(200)(asked, response)
+        }
+        const { logged } = yield* run(answer, one, { onClose: "delete", requestTimeout: "200 millis" })
+        assert.match(logged, /the group could not be deleted: no answer/)
+      })
+    )
+
     it("mean what the table says", () => {
       const named = (code: number, body = "", headers: Readonly<Record<string, string>> = {}): string => {
         const error = judge({ status: code, body, headers }, { sink: "s", nowMillis: 0 })
