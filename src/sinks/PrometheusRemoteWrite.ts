@@ -162,10 +162,7 @@ const sinkOf = ({ encode, send, target }: Writer, told?: Told.Told): Sink.Sink<P
 
 /** A request without series: receivers read it, and store nothing. */
 const probe = ({ encode, send }: Writer): Effect.Effect<void, Sink.SinkError> =>
-  Effect.suspend(() => send(encode([], Infinity).payload)).pipe(
-    // It got as far as the series, and found none.
-    Effect.catchTag("Rejected", () => Effect.void)
-  )
+  Effect.suspend(() => send(encode([], Infinity).payload))
 
 const bounded = ({ name, requestTimeout, url }: Options) =>
   Poster.within(name ?? sinkName, Http.printUrl(String(url)), requestTimeout ?? "10 seconds")

@@ -250,6 +250,7 @@ describe("PrometheusRemoteWrite", () => {
         const old = yield* check(older)
         assert.deepStrictEqual([old.said, old.server.asked.length], ["fine", 2])
         assert.strictEqual((yield* check(status(401))).said, "Unauthorized")
+        assert.strictEqual((yield* check(status(400, "unsupported path requested"))).said, "Rejected")
         assert.strictEqual((yield* check(status(404))).said, "Misconfigured")
         assert.strictEqual((yield* check(status(200, "<html>", { "content-type": "text/html" }))).said, "Misconfigured")
         assert.strictEqual((yield* check(status(500))).said, "Unavailable")
