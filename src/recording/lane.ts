@@ -237,10 +237,10 @@ export class Lane implements Target, Keeper {
     this.onMark()
     const { resendGauges, resendTotals = false } = this.config
     if (resendGauges) {
-      for (const cell of this.catalog.values()) {
+      this.catalog.forEach((cell) => {
         if ((resendTotals || cell.kind === "gauge") && !cell.listed && cell.lastMillis > -Infinity && !cell.isSealed)
           this.pushDirty(cell)
-      }
+      })
     }
     this.moveDirtyToDue()
   }

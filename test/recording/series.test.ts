@@ -106,6 +106,10 @@ describe("windows of a series", () => {
     clock.now += 300
     lane.expire(clock.now)
     assert.deepStrictEqual(sealAll(lane), [])
+    const full = laneOf({ resendGauges: true, resendTotals: true, maxSeries: 1 })
+    for (const a of ["1", "2"]) counter(hubOf(full), "c", { a }).incrementBy(3)
+    full.delivered(sealAll(full))
+    assert.deepStrictEqual(numbers(sealAll(full)), { "c{a=1}": 0, "c{overflow=true}": 0 })
     const onlyGauges = laneOf({ resendGauges: true })
     counter(hubOf(onlyGauges), "c").incrementBy(3)
     onlyGauges.delivered(sealAll(onlyGauges))
