@@ -192,8 +192,8 @@ export const seal = (cell: Cell, millis: number, nanos: number): SealedWindow =>
     window = { _tag, cell, series, weight, startMillis, millis, nanos, value: cell.value }
     if (cell.kind === "counter") cell.value = 0
   }
-  // A total that is told again is no recording: its series may be forgotten.
-  if (weight > 0 || cell.kind === "gauge") cell.startMillis = millis
+  // What is told again is no recording: its series may be forgotten.
+  if (weight > 0) cell.startMillis = millis
   cell.weight = 0
   cell.lastMillis = millis
   cell.isSealed = true

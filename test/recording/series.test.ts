@@ -93,16 +93,17 @@ describe("windows of a series", () => {
     const hub = hubOf(lane)
     counter(hub, "c").incrementBy(3)
     distribution(hub, "d", undefined, { boundaries: [1] }).record(5)
+    gauge(hub, "g").set(7)
     lane.delivered(sealAll(lane))
     clock.now += 300
     const again = sealAll(lane)
-    assert.deepStrictEqual(numbers(again), { "c{}": 0, "d{}": 0 })
+    assert.deepStrictEqual(numbers(again), { "c{}": 0, "d{}": 0, "g{}": 7 })
     assert.deepStrictEqual(
       again.map(({ weight }) => weight),
-      [0, 0]
+      [0, 0, 0]
     )
     lane.delivered(again)
-    assert.strictEqual(ledgerOf(lane).delivered, 2)
+    assert.strictEqual(ledgerOf(lane).delivered, 3)
     clock.now += 300
     lane.expire(clock.now)
     assert.deepStrictEqual(sealAll(lane), [])
