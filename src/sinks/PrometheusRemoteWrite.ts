@@ -34,6 +34,7 @@ import * as Poster from "../transport/poster.js"
 import { judge } from "./prometheusRemoteWrite/answers.js"
 import type { Options, Target } from "./prometheusRemoteWrite/options.js"
 import { escapingOf, resolveTarget, sinkName, usualBatch } from "./prometheusRemoteWrite/options.js"
+import * as Repeats from "./prometheusRemoteWrite/repeats.js"
 import * as Told from "./prometheusRemoteWrite/told.js"
 
 /**
@@ -147,11 +148,12 @@ const sinkOf = ({ encode, send, target }: Writer, told?: Told.Told): Sink.Sink<P
   return Cumulative.sinkOf(
     {
       encode,
-      write: ({ measurements, payload }) =>
+      write: Repeats.known(({ measurements, payload }) =>
         Effect.zipLeft(
           send(payload),
           Effect.sync(() => told?.add(measurements))
         )
+      )
     },
     ({ histogram, series }) =>
       isExplicit && series.boundaries === undefined

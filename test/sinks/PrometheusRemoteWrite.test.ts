@@ -195,6 +195,21 @@ describe("PrometheusRemoteWrite", () => {
       })
     )
 
+    it.scopedLive("without an answer are over when the repeated one is out of order, as what was stored is", () =>
+      Effect.gen(function* () {
+        const broken: Answer = ({ socket }) => void socket.destroy()
+        const raw = Metrics.distribution("raw", { aggregate: false })
+        const program = Effect.gen(function* () {
+          yield* one
+          yield* Metrics.flush
+          yield* Effect.forEach([1, 2, 3], (value) => Metrics.record(raw, value))
+        })
+        const answer = script(taken, broken, status(400, "out of order sample"))
+        const { ledger, server } = yield* run(answer, program, { resend: "changed" })
+        assert.deepStrictEqual([ledger.delivered, ledger.ambiguous, server.asked.length], [4, 3, 3])
+      })
+    )
+
     it.scopedLive("of one sample cost that one alone", () =>
       Effect.gen(function* () {
         const answer: Answer = (asked, response) => {
