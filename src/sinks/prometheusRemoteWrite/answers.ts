@@ -18,7 +18,8 @@
  * | other 5xx | Unavailable | perhaps |
  *
  * What was perhaps stored is written again byte for byte: a sample that a receiver has already, with its time and value, is stored
- * once; receivers that keep an order may refuse the samples before it, which `repeats.ts` knows. So it is with those of a bad request that some receivers store all but the bad one of: what is left of it goes as it was.
+ * once; receivers that keep an order may refuse the samples before it, which `repeats.ts` knows. So it is with those of a bad
+ * request that some receivers store all but the bad one of: what is left of it goes as it was.
  */
 import type { Version } from "../../encoding/remoteWrite.js"
 import type { SinkError } from "../../Sink.js"
