@@ -73,8 +73,8 @@ const writeVarint = (at, number) => {
 const given = windows()
 
 /**
- * Sorted labels, one preallocated buffer, symbols of the request behind its series, and a copy of it, as a request must outlive the
- * next one.
+ * Sorted labels, one preallocated buffer, symbols of the request before its series, and a copy of both, as a request must outlive
+ * the next one.
  *
  * @param {number} from @param {number} to
  */
@@ -111,14 +111,18 @@ const raw = (from, to) => {
     preallocated[at + 3] = 1
     at += 4
   }
-  preallocated[at++] = 0x22
-  preallocated[at++] = 0
+  let head = 2
+  for (const number of opened) head += texts[number]?.length ?? 0
+  const bytes = new Uint8Array(head + at)
+  bytes[0] = 0x22
+  let cursor = 2
   for (const number of opened) {
     const text = texts[number] ?? preallocated
-    preallocated.set(text, at)
-    at += text.length
+    bytes.set(text, cursor)
+    cursor += text.length
   }
-  return Uint8Array.prototype.slice.call(preallocated, 0, at)
+  bytes.set(preallocated.subarray(0, at), cursor)
+  return bytes
 }
 
 const ours = encoding(windows(), make(dialect).encode, ({ bytes }) => bytes)
