@@ -628,7 +628,7 @@ export const mutants = [
   {
     name: "a total that is told again and keeps its series",
     file: "src/recording/series.ts",
-    find: 'if (weight > 0 || cell.kind === "gauge") cell.startMillis = millis',
+    find: "if (weight > 0) cell.startMillis = millis",
     replace: "cell.startMillis = millis",
     tests: told
   },
