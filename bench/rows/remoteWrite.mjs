@@ -25,7 +25,7 @@ const windows = () => {
   }))
 }
 
-/** @type {import("../../dist/encoding/remoteWrite.js").Dialect} */
+/** @type {import("../../dist/encoding/remoteWriteSeries.js").Dialect} */
 const dialect = {
   version: 2,
   escaping: "underscores",

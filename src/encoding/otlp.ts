@@ -7,10 +7,10 @@
  *
  * Costs: `bench` rows `otlp-protobuf` and `otlp-json`.
  */
-import { type Histogram, representativeOf } from "../recording/histogram.js"
+import { bucketsOf } from "../recording/buckets.js"
+import type { Histogram } from "../recording/histogram.js"
 import type { Distribution, FieldValue, Measurement, Point, Series, Tag } from "../recording/measurement.js"
 import { Int, UInt } from "../recording/measurement.js"
-import { bucketOf } from "../recording/series.js"
 import { nameFault, type Names, tagsFault } from "./otlpNames.js"
 import type { Covered, Fault, Output } from "./output.js"
 import { fill, invalid, notFinite, outOfRange } from "./output.js"
@@ -153,20 +153,6 @@ interface Shape {
   readonly names: ReadonlyArray<string>
   readonly metrics: ReadonlyArray<Metric>
   readonly fault: Fault | undefined
-}
-
-/** A distribution's explicit buckets by the values that its own stand for: exact where none of them has a bound within it. */
-export const bucketsOf = (read: ReadExponential, bounds: ReadonlyArray<number>): ReadonlyArray<number> => {
-  const buckets = new Array<number>(bounds.length + 1).fill(0)
-  const { max, min, negative, positive, scale, zeroCount } = read
-  const add = (value: number, times: number): void => {
-    const within = value < min ? min : value > max ? max : value
-    buckets[bucketOf(bounds, within)]! += times
-  }
-  if (zeroCount > 0) add(0, zeroCount)
-  positive.counts.forEach((times, i) => times > 0 && add(representativeOf(positive.offset + i, scale), times))
-  negative.counts.forEach((times, i) => times > 0 && add(-representativeOf(negative.offset + i, scale), times))
-  return buckets
 }
 
 const isTime = ({ millis, nanos }: Measurement): boolean =>

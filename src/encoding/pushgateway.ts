@@ -2,14 +2,12 @@
  * What the Pushgateway is pushed: everything there is, in Prometheus' text, as it replaces what it had; and the path that names
  * the group.
  */
+import { bucketsOf } from "../recording/buckets.js"
 import type { Distribution, Measurement, Series, Tag } from "../recording/measurement.js"
 import * as Bytes from "./bytes.js"
-import { bucketsOf } from "./otlp.js"
 import { type Covered, type Fault, quote } from "./output.js"
 import { escapeLabel, isLegalLabel } from "./prometheusNames.js"
 import * as PrometheusText from "./prometheusText.js"
-
-export { bucketsOf } from "./otlp.js"
 
 /** What a label of a group cannot be, if it cannot be one. */
 export const groupFault = (key: string, value: string): string | undefined => {

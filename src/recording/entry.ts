@@ -2,11 +2,12 @@
  * What a hub keeps of one instrument with one set of tags: the cell that each of its lanes has for it. An entry is also the
  * handle that `bind` gives. It resolves itself again when lanes came or series were forgotten, which it sees by its epoch.
  */
+import { bucketOf } from "./buckets.js"
 import type { RefuseReason } from "../Ledger.js"
 import type { Instrument } from "./instrument.js"
 import type { FieldValue, Point, Tag } from "./measurement.js"
 import type { PointTarget, Target } from "./lane.js"
-import { bucketOf, type Cell, type CounterCell, type DistributionCell, type GaugeCell } from "./series.js"
+import type { Cell, CounterCell, DistributionCell, GaugeCell } from "./series.js"
 
 /** What an entry needs of its hub. */
 export interface Owner {

@@ -151,18 +151,6 @@ export interface SealedDistribution {
 const emptyBuckets = (boundaries: ReadonlyArray<number> | undefined): Array<number> | undefined =>
   boundaries === undefined ? undefined : new Array<number>(boundaries.length + 1).fill(0)
 
-/** The first bucket whose upper bound is not below the value. */
-export const bucketOf = (boundaries: ReadonlyArray<number>, value: number): number => {
-  let low = 0
-  let high = boundaries.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (boundaries[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
 /** Whether the open window's value can be measured. */
 export const isSendable = (cell: Cell): boolean =>
   cell.kind === "distribution" ||

@@ -8,10 +8,10 @@
  * bucket of its histogram.
  */
 import type { RefuseReason } from "../Ledger.js"
+import { bucketOf, bucketsOf, eachBucket } from "./buckets.js"
 import type { CounterEntry, DistributionEntry, Entry, GaugeEntry, PointEntry } from "./entry.js"
-import { type Histogram, representativeOf } from "./histogram.js"
 import type { Count, Distribution, Gauge, Point } from "./measurement.js"
-import { bucketOf, type Cell, type CounterCell, type DistributionCell, type GaugeCell } from "./series.js"
+import type { Cell, CounterCell, DistributionCell, GaugeCell } from "./series.js"
 
 const refuse = ({ lane, series }: Cell, reason: RefuseReason): void =>
   lane.refuse(lane.closed ? "closed" : reason, series.name)
@@ -60,14 +60,6 @@ const withBoundaries = (window: Distribution, boundaries: ReadonlyArray<number> 
   if (boundaries === undefined) return window.buckets === undefined ? window : { ...window, buckets: undefined }
   if (window.buckets !== undefined && isSame(boundaries, window.series.boundaries)) return window
   return { ...window, buckets: bucketsOf(window.histogram, boundaries) }
-}
-
-const bucketsOf = (histogram: Histogram, boundaries: ReadonlyArray<number>): ReadonlyArray<number> => {
-  const buckets = new Array<number>(boundaries.length + 1).fill(0)
-  eachBucket(histogram, (value, times) => {
-    buckets[bucketOf(boundaries, value)]! += times
-  })
-  return buckets
 }
 
 export const addCount = (
@@ -142,20 +134,6 @@ const mergeBuckets = ({ buckets, series }: DistributionCell, window: Distributio
 
 const isSame = (one: ReadonlyArray<number>, two: ReadonlyArray<number> | undefined): boolean =>
   one === two || (one.length === two?.length && one.every((bound, i) => bound === two[i]))
-
-const eachBucket = (
-  { max, min, negative, positive, scale, zeroCount }: Histogram,
-  take: (value: number, times: number) => void
-): void => {
-  const within = (value: number): number => (value < min ? min : value > max ? max : value)
-  negative.counts.forEach((times, i) => {
-    if (times > 0) take(within(-representativeOf(negative.offset + i, scale)), times)
-  })
-  if (zeroCount > 0) take(0, zeroCount)
-  positive.counts.forEach((times, i) => {
-    if (times > 0) take(within(representativeOf(positive.offset + i, scale)), times)
-  })
-}
 
 /** One value, of a time that is known, into a window, or as a point where its recordings are points. */
 export const recordAt = (

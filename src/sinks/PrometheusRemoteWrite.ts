@@ -25,8 +25,10 @@ import { Clock, Config, Effect, Layer, type Scope } from "effect"
 import type { ConfigError } from "effect"
 import * as Cumulative from "../delivery/cumulative.js"
 import * as RemoteWrite from "../encoding/remoteWrite.js"
+import * as Names from "../encoding/remoteWriteSeries.js"
 import { compress } from "../encoding/snappy.js"
 import type { Metrics } from "../Metrics.js"
+import { bucketsOf } from "../recording/buckets.js"
 import * as Sink from "../Sink.js"
 import { processName } from "../transport/host.js"
 import * as Http from "../transport/http.js"
@@ -57,7 +59,13 @@ export interface Payload extends RemoteWrite.Body {
  * @since 0.1.0
  * @category models
  */
-export type { Body, Version } from "../encoding/remoteWrite.js"
+export type { Body } from "../encoding/remoteWrite.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type { Version } from "../encoding/remoteWriteSeries.js"
 
 const contentTypes = {
   1: "application/x-protobuf",
@@ -156,9 +164,7 @@ const sinkOf = ({ encode, send, target }: Writer, told?: Told.Told): Sink.Sink<P
       )
     },
     ({ histogram, series }) =>
-      isExplicit && series.boundaries === undefined
-        ? RemoteWrite.bucketsOf(histogram, boundaries(series.unit))
-        : undefined
+      isExplicit && series.boundaries === undefined ? bucketsOf(histogram, boundaries(series.unit)) : undefined
   )
 }
 
@@ -228,7 +234,7 @@ const defined = <E>(
 ): Sink.Definition<Payload, E | Sink.InvalidOption, HttpClient.HttpClient | Scope.Scope> => ({
   sink: sinkName,
   overwrites: "ms",
-  spell: RemoteWrite.spell({ escaping: escapingOf(options) }),
+  spell: Names.spell({ escaping: escapingOf(options) }),
   resends: "totals",
   defaults: {
     batchSize: usualBatch,

@@ -23,6 +23,7 @@ import type { ConfigError } from "effect"
 import * as Cumulative from "../delivery/cumulative.js"
 import * as Encoding from "../encoding/pushgateway.js"
 import type { Metrics } from "../Metrics.js"
+import { bucketsOf } from "../recording/buckets.js"
 import * as Sink from "../Sink.js"
 import * as Http from "../transport/http.js"
 import * as Poster from "../transport/poster.js"
@@ -86,7 +87,7 @@ const sinkOf = ({ encoder, push, target }: Writer): Sink.Sink<Encoding.Body> =>
         )
     },
     ({ histogram, series }) =>
-      series.boundaries === undefined ? Encoding.bucketsOf(histogram, target.boundaries(series.unit)) : undefined
+      series.boundaries === undefined ? bucketsOf(histogram, target.boundaries(series.unit)) : undefined
   )
 
 const bounded = ({ name, requestTimeout, url }: Options) =>

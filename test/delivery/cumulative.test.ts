@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { bucketsOf } from "../../src/encoding/otlp.js"
+import { bucketsOf } from "../../src/recording/buckets.js"
 import { Histogram } from "../../src/recording/histogram.js"
 import type { Count, Distribution, Measurement, Series } from "../../src/recording/measurement.js"
 import * as Cumulative from "../../src/delivery/cumulative.js"

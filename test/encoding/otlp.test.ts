@@ -6,9 +6,10 @@ import * as OtlpProtobuf from "../../src/encoding/otlpProtobuf.js"
 import { Histogram } from "../../src/recording/histogram.js"
 import type { FieldValue, Measurement, Series } from "../../src/recording/measurement.js"
 import { Int, UInt } from "../../src/recording/measurement.js"
-import { bucketOf } from "../../src/recording/series.js"
+import { bucketOf } from "../../src/recording/buckets.js"
 import { fieldsOf, finite, int, tagsOf, unicode } from "./arbitraries.js"
 import { attributesOf, type DataPoint, dataOf, decode, full, metricsOf, type Request } from "./otlp.js"
+import { seriesOf as plain } from "./series.js"
 
 const dialect: Dialect = {
   resource: [["service.name", "shop"]],
@@ -22,19 +23,8 @@ const dialect: Dialect = {
 const start = 1_700_000_000_000
 const times = { weight: 1, startMillis: start, millis: start + 10_000, nanos: 5 }
 
-const seriesOf = (name: string, kind: Series["kind"], more: Partial<Series> = {}): Series => ({
-  name,
-  tags: [],
-  kind,
-  valueType: "float",
-  unit: undefined,
-  description: undefined,
-  level: undefined,
-  boundaries: undefined,
-  monotonic: true,
-  encoded: undefined,
-  ...more
-})
+const seriesOf = (name: string, kind: Series["kind"], more: Partial<Series> = {}): Series =>
+  plain(name, { kind, monotonic: true, ...more })
 
 const count = (name: string, value: number, more: Partial<Series> = {}): Measurement => ({
   _tag: "count",

@@ -2,19 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Pushgateway from "../../src/encoding/pushgateway.js"
 import type { Measurement, Series, Tag } from "../../src/recording/measurement.js"
-
-const seriesOf = (name: string, more: Partial<Series> = {}): Series => ({
-  name,
-  tags: [],
-  kind: "gauge",
-  valueType: "float",
-  unit: undefined,
-  description: undefined,
-  level: undefined,
-  boundaries: undefined,
-  encoded: undefined,
-  ...more
-})
+import { seriesOf } from "./series.js"
 
 const gauge = (series: Series, value: number, millis = 1000): Measurement => ({
   _tag: "gauge",

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as RemoteWrite from "../../src/encoding/remoteWrite.js"
+import { type Dialect, spell as spellOf } from "../../src/encoding/remoteWriteSeries.js"
 import { representativeOf } from "../../src/recording/histogram.js"
 import { Histogram } from "../../src/recording/histogram.js"
 import type { Distribution, Measurement, Series, Tag } from "../../src/recording/measurement.js"
+import { seriesOf } from "./series.js"
 import { decode, type Native } from "./remoteWrite.js"
 
-const usual: RemoteWrite.Dialect = {
+const usual: Dialect = {
   version: 2,
   escaping: "underscores",
   conflicts: "rename",
@@ -14,19 +16,6 @@ const usual: RemoteWrite.Dialect = {
   boundaries: () => [1, 5],
   maxSamples: Infinity
 }
-
-const seriesOf = (name: string, more: Partial<Series> = {}): Series => ({
-  name,
-  tags: [],
-  kind: "gauge",
-  valueType: "float",
-  unit: undefined,
-  description: undefined,
-  level: undefined,
-  boundaries: undefined,
-  encoded: undefined,
-  ...more
-})
 
 const timed = { weight: 1, startMillis: 1000, millis: 2000, nanos: 0 }
 
@@ -44,7 +33,7 @@ const distribution = (values: ReadonlyArray<number>, more: Partial<Series> = {})
   return { _tag: "distribution", series, ...timed, histogram, buckets: undefined }
 }
 
-const told = (measurements: ReadonlyArray<Measurement>, dialect: Partial<RemoteWrite.Dialect> = {}) => {
+const told = (measurements: ReadonlyArray<Measurement>, dialect: Partial<Dialect> = {}) => {
   const { version } = { ...usual, ...dialect }
   const { payload, refused } = RemoteWrite.make({ ...usual, ...dialect }).encode(measurements, Infinity)
   assert.deepStrictEqual(refused, [])
@@ -85,7 +74,7 @@ describe("remote write", () => {
         fc.array(any, { maxLength: 12 }),
         fc.constantFrom("underscores" as const, "allow-utf-8" as const),
         (all, escaping) => {
-          const spell = RemoteWrite.spell({ escaping })
+          const spell = spellOf({ escaping })
           const make = () =>
             all.map(({ name, tags, value }) => {
               const spelled = spell({ name, tags })
@@ -152,7 +141,7 @@ describe("remote write", () => {
 
   it("tells distributions by the buckets of their own, or else by the option's, and as Prometheus writes bounds", () => {
     const own: Distribution = { ...distribution([0.5, 3, 7], { boundaries: [2] }), buckets: [1, 2] }
-    const read = (measurement: Measurement, dialect: Partial<RemoteWrite.Dialect> = {}) =>
+    const read = (measurement: Measurement, dialect: Partial<Dialect> = {}) =>
       told([measurement], dialect).map(({ labels, name, native, value }) => [
         name + (labels["le"] ?? ""),
         value ?? native!.countInt

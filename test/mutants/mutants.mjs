@@ -648,7 +648,7 @@ export const mutants = [
   },
   {
     name: "labels in another order than that of bytes",
-    file: "src/encoding/remoteWrite.ts",
+    file: "src/encoding/remoteWriteSeries.ts",
     find: "pairs.sort(([a], [b]) => order(a, b))",
     replace: "pairs.reverse()",
     tests: written

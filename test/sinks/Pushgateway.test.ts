@@ -1,37 +1,20 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Config, ConfigProvider, Effect, Layer, Logger, Redacted } from "effect"
-import * as Ledger from "../../src/Ledger.js"
+import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 import * as Metrics from "../../src/Metrics.js"
 import { judge } from "../../src/sinks/pushgateway/answers.js"
 import * as Pushgateway from "../../src/sinks/Pushgateway.js"
 import { type Answer, script, serve, status } from "../transport/server.js"
+import * as Posting from "./posting.js"
 
 const hits = Metrics.counter("hits")
 const one = Metrics.increment(hits)
 
-/** Runs a program above the sink until all is pushed. */
 const run = <E>(answer: Answer, program: Effect.Effect<unknown, E>, options: Partial<Pushgateway.Options> = {}) =>
-  Effect.gen(function* () {
-    const server = yield* serve(answer)
-    const logs: Array<string> = []
-    const logger = Logger.make((entry) => void logs.push(JSON.stringify(Logger.structuredLogger.log(entry))))
-    const layer = Pushgateway.layer({
-      url: server.url,
-      job: "backup",
-      retry: { initial: "1 millis", max: "5 millis" },
-      schedule: Metrics.aligned("1 hour"),
-      ...options
-    })
-    const hub = yield* Effect.zipRight(program, Metrics.Metrics).pipe(
-      Effect.provide(Layer.provide(layer, FetchHttpClient.layer)),
-      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
-      Effect.orDie
-    )
-    const [lane] = Metrics.ledgersOf(hub)
-    assert.strictEqual(Ledger.imbalance(lane!.ledger), 0)
-    return { asked: server.asked, ledger: lane!.ledger, logged: logs.join("\n") }
-  })
+  Effect.map(
+    Posting.run(answer, program, (url) => Pushgateway.layer({ url, job: "backup", ...Posting.quick, ...options })),
+    ({ server, ...rest }) => ({ asked: server.asked, ...rest })
+  )
 
 const url = "http://localhost:9091"
 

@@ -1,5 +1,6 @@
 import { assert } from "@effect/vitest"
 import * as RemoteWrite from "../../src/encoding/remoteWrite.js"
+import type { Version } from "../../src/encoding/remoteWriteSeries.js"
 import type { Measurement } from "../../src/recording/measurement.js"
 import type { LogicalPoint, Row } from "./rows.js"
 import { measurementOf } from "./rows.js"
@@ -23,7 +24,7 @@ const withKind = ({ help, kind, startTimeNanos, ...point }: Written): Measuremen
   return { ...given, series, startMillis: Number(BigInt(startTimeNanos ?? 0) / 1_000_000n) } as Measurement
 }
 
-const runVersion = (row: Row, version: RemoteWrite.Version): void => {
+const runVersion = (row: Row, version: Version): void => {
   const all = [row.input as Written | ReadonlyArray<Written>].flat()
   const encoder = RemoteWrite.make({
     version,

@@ -21,7 +21,7 @@
  * once; receivers that keep an order may refuse the samples before it, which `repeats.ts` knows. So it is with those of a bad
  * request that some receivers store all but the bad one of: what is left of it goes as it was.
  */
-import type { Version } from "../../encoding/remoteWrite.js"
+import type { Version } from "../../encoding/remoteWriteSeries.js"
 import type { SinkError } from "../../Sink.js"
 import { Misconfigured, Rejected, Throttled, TooLarge, Unauthorized, Unavailable } from "../../Sink.js"
 import type { Answer } from "../../transport/http.js"

@@ -4,7 +4,7 @@
  */
 import { type Effect, Redacted } from "effect"
 import * as Checks from "../../delivery/checks.js"
-import type { Dialect, Version } from "../../encoding/remoteWrite.js"
+import type { Dialect, Version } from "../../encoding/remoteWriteSeries.js"
 import { isBoundaries, usual, usualSeconds } from "../../recording/boundaries.js"
 import type { DeliveryOptions, InvalidOption } from "../../Sink.js"
 import type { Credentials, Secret } from "../../transport/credentials.js"

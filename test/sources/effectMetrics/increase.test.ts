@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { MetricBoundaries, MetricHook, MetricKey } from "effect"
-import { bucketOf } from "../../../src/recording/series.js"
+import { bucketOf } from "../../../src/recording/buckets.js"
 import { Increases } from "../../../src/sources/effectMetrics/increase.js"
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 })
